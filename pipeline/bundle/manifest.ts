@@ -1,0 +1,91 @@
+import { type Digest, parseDigest } from './digest.ts';
+import { Fault } from './fault.ts';
+import { parseRecord, type RecordReader } from './record.ts';
+
+export const methods = ['kexec', 'switch-root'] as const;
+/** How a node starts an image. */
+export type Method = (typeof methods)[number];
+
+export const arches = ['amd64', 'arm64'] as const;
+/** A processor architecture, by Debian's name. */
+export type Arch = (typeof arches)[number];
+
+export const roles = ['kernel', 'initrd', 'rootfs', 'modules', 'nbp', 'file'] as const;
+/**
+ * What a file of a bundle is for. `kernel` and `initrd` (several: loaded in the order of the manifest), `rootfs` (a
+ * squashfs), `modules` (a squashfs to be mounted at /lib/modules/<release>), `nbp` (a network boot program).
+ */
+export type Role = (typeof roles)[number];
+
+export interface ManifestFile {
+  /** One path segment, unique in the bundle: also its name in the torrent. */
+  readonly name: string;
+  readonly role: Role;
+  readonly sizeBytes: number;
+  readonly sha256: Digest;
+}
+
+/** The list of a bundle's files. Its own SHA-256 stands in the signed catalog: every byte hangs on that. */
+export interface Manifest {
+  readonly format: 1;
+  readonly kind: 'image' | 'bootstrap';
+  readonly name: string;
+  readonly arch: Arch;
+  /** Absent for `kind: bootstrap`. */
+  readonly method?: Method;
+  /** `uname -r` of the kernel: present for `kind: bootstrap`. */
+  readonly kernelRelease?: string;
+  /** Sorted by name. */
+  readonly files: readonly ManifestFile[];
+}
+
+/** At most this many bytes are read before a manifest is refused. */
+export const manifestLimitBytes = 256 * 1024;
+
+/** Deterministic: the same manifest is the same text, ending in a newline. */
+export function formatManifest(manifest: Manifest): string {
+  const files = [...manifest.files].sort((a, b) => (a.name < b.name ? -1 : 1));
+  const { format, kind, name, arch, method, kernelRelease } = manifest;
+  const sorted = files.map(({ name, role, sizeBytes, sha256 }) => ({ name, role, sizeBytes, sha256 }));
+  return `${JSON.stringify({ format, kind, name, arch, method, kernelRelease, files: sorted }, null, 1)}\n`;
+}
+
+/** @throws Fault `MANIFEST_INVALID` */
+export function parseManifest(text: string): Manifest {
+  if (text.length > manifestLimitBytes)
+    throw new Fault('MANIFEST_INVALID', 'Cannot read the manifest: it is too large');
+  const record = parseRecord(text, 'the manifest', 'MANIFEST_INVALID');
+  const kind = record.oneOf('kind', ['image', 'bootstrap']);
+  const kernelRelease = record.optionalString('kernelRelease', 100);
+  const files = record.list('files', 1000).map(parseFile);
+  if (new Set(files.map((file) => file.name)).size !== files.length) {
+    throw new Fault('MANIFEST_INVALID', 'Cannot read the manifest: two files have the same name');
+  }
+  return {
+    format: record.integer('format', { min: 1, max: 1 }) as 1,
+    kind,
+    name: record.string('name', 64),
+    arch: record.oneOf('arch', arches),
+    ...(kind === 'image' && { method: record.oneOf('method', methods) }),
+    ...(kernelRelease !== undefined && { kernelRelease }),
+    files,
+  };
+}
+
+/** The files of a role, in the order of the manifest. */
+export function filesOf(manifest: Manifest, role: Role): readonly ManifestFile[] {
+  return manifest.files.filter((file) => file.role === role);
+}
+
+function parseFile(record: RecordReader): ManifestFile {
+  const name = record.string('name', 200);
+  if (!/^[A-Za-z0-9][A-Za-z0-9._+-]*$/.test(name)) {
+    throw new Fault('MANIFEST_INVALID', `Cannot read the manifest: ${JSON.stringify(name)} is no plain file name`);
+  }
+  return {
+    name,
+    role: record.oneOf('role', roles),
+    sizeBytes: record.integer('sizeBytes'),
+    sha256: parseDigest(record.string('sha256')),
+  };
+}

@@ -1,0 +1,35 @@
+import type { Group } from '#bundle/catalog.ts';
+
+/** An IPv4 subnet's address pool, inclusive. */
+export type AddressRange = readonly [first: string, last: string];
+
+/** `boot.config.yaml` after parsing: defaults filled in, durations in milliseconds. */
+export interface Site {
+  readonly site: string;
+  /** `remote: "."` is the repository that the file is in; `branch` absent: the current HEAD. */
+  readonly git: { readonly remote: string; readonly branch?: string; readonly pollMs: number };
+  readonly network: {
+    readonly interface: string;
+    /** The server's IPv4 address where the interface has several. */
+    readonly address?: string;
+    readonly dhcp: {
+      readonly mode: 'full' | 'proxy' | 'off';
+      /** Required with `full`. */
+      readonly range?: AddressRange;
+      readonly leaseMs: number;
+      readonly router?: string;
+      readonly dns: readonly string[];
+      readonly domain?: string;
+    };
+    readonly http: { readonly port: number };
+    /** `host:port`, or `unix:/path` for a socket. */
+    readonly status: string;
+  };
+  readonly store: { readonly path: string };
+  /** Minisign public keys, base64 (`RWQ…`). Empty: the key pair in the state directory. */
+  readonly trust: { readonly publicKeys: readonly string[] };
+  readonly bootstrap: { readonly cmdline: string };
+  /** `timeoutMs` -1: wait for ever. */
+  readonly menu: { readonly default: string; readonly timeoutMs: number };
+  readonly groups: readonly Group[];
+}

@@ -1,0 +1,61 @@
+import type { BootReport } from '#bundle/boot-report.ts';
+import type { InfoHash, Mac, SessionId } from '#bundle/digest.ts';
+
+/** Who speaks DHCP: option 93 and the user class tell. `os` is everything that is neither firmware nor iPXE. */
+export type DhcpSpeaker = 'firmware' | 'ipxe' | 'os';
+
+/**
+ * What happened to a node, told by the component that saw it. Boot sessions, status and metrics are folds over these;
+ * nothing polls a node. `atMs` is the server's clock.
+ */
+export type BootEvent =
+  | {
+      readonly kind: 'dhcp';
+      readonly atMs: number;
+      readonly mac: Mac;
+      readonly speaker: DhcpSpeaker;
+      /** What the node sent, and what it was answered (`silence` with the reason in the log). */
+      readonly request: 'discover' | 'request' | 'inform' | 'decline' | 'release' | 'pxe';
+      readonly answer: 'offer' | 'ack' | 'nak' | 'silence';
+      /** The address in the answer; absent with proxyDHCP. */
+      readonly address?: string;
+      /** The firmware by name (`bios`, `uefi-x64`), where the node said it. */
+      readonly firmware?: string;
+    }
+  | {
+      readonly kind: 'tftp';
+      readonly atMs: number;
+      readonly address: string;
+      readonly file: string;
+      readonly result: 'done' | 'refused' | 'failed';
+      readonly sentBytes: number;
+    }
+  | { readonly kind: 'script'; readonly atMs: number; readonly mac: Mac; readonly address: string }
+  | {
+      readonly kind: 'blob';
+      readonly atMs: number;
+      readonly address: string;
+      readonly name: string;
+      readonly sentBytes: number;
+    }
+  | { readonly kind: 'ticket'; readonly atMs: number; readonly session: SessionId; readonly address: string }
+  | {
+      readonly kind: 'announce';
+      readonly atMs: number;
+      readonly session: SessionId;
+      readonly address: string;
+      readonly infoHash: InfoHash;
+      readonly leftBytes: number;
+    }
+  | {
+      /** Payload bytes that the origin sent to an address since the last such event (at most one a second). */
+      readonly kind: 'origin';
+      readonly atMs: number;
+      readonly address: string;
+      readonly infoHash: InfoHash;
+      readonly sentBytes: number;
+    }
+  | { readonly kind: 'report'; readonly atMs: number; readonly address: string; readonly report: BootReport };
+
+/** How components tell what they saw. Never throws, never blocks. */
+export type Emit = (event: BootEvent) => void;

@@ -1,0 +1,5 @@
+import { Command } from 'commander';
+
+export function bootstrapCommand(): Command {
+  return new Command('bootstrap');
+}

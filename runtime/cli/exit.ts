@@ -1,0 +1,37 @@
+import { CommanderError } from 'commander';
+import { Fault, formatFault } from '#bundle/fault.ts';
+
+/** Exit statuses: 75 is EX_TEMPFAIL of sysexits.h. */
+export const exitStatus = { done: 0, failed: 1, usage: 2, verification: 3, tryLater: 75 } as const;
+
+/** Fault codes whose exit status is not 1. Codes are added here by the verb that can end with them. */
+const statusByCode: Readonly<Record<string, number>> = {
+  USAGE: exitStatus.usage,
+  CONFIG_INVALID: exitStatus.usage,
+  DEFINITIONS_INVALID: exitStatus.usage,
+  INTERFACE_NOT_BOUND: exitStatus.usage,
+  INTERFACE_UNKNOWN: exitStatus.usage,
+  SYSTEM_UNSUPPORTED: exitStatus.usage,
+  BUNDLE_SIGNATURE_INVALID: exitStatus.verification,
+  BLOB_DIGEST_MISMATCH: exitStatus.verification,
+  STATE_LOCKED: exitStatus.tryLater,
+};
+
+/** Prints an error for a person (message, hint, causes) and sets the exit status. The only place that does either. */
+export function failWith(error: unknown): void {
+  if (error instanceof CommanderError) {
+    process.exitCode = error.exitCode === 0 ? exitStatus.done : exitStatus.usage;
+    return;
+  }
+  if (!(error instanceof Fault)) {
+    process.stderr.write(`${error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`);
+    process.exitCode = exitStatus.failed;
+    return;
+  }
+  process.stderr.write(`${formatFault(error)} [${error.code}]\n`);
+  if (error.hint) process.stderr.write(`  ${error.hint}\n`);
+  for (let cause = error.cause; cause instanceof Error; cause = cause.cause) {
+    process.stderr.write(`  because: ${cause.message}\n`);
+  }
+  process.exitCode = statusByCode[error.code] ?? exitStatus.failed;
+}

@@ -1,0 +1,5 @@
+import { Command } from 'commander';
+
+export function keygenCommand(): Command {
+  return new Command('keygen');
+}

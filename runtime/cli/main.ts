@@ -1,0 +1,37 @@
+import { Command } from 'commander';
+import { bootstrapCommand } from './bootstrap.ts';
+import { buildCommand } from './build.ts';
+import { failWith } from './exit.ts';
+import { keygenCommand } from './keygen.ts';
+import { labCommand } from './lab.ts';
+import { publishCommand } from './publish.ts';
+import { runCommand } from './run.ts';
+import { statusCommand } from './status.ts';
+import { validateCommand } from './validate.ts';
+import { verifyCommand } from './verify.ts';
+
+const program = new Command('boottorrent')
+  .description('Network boot for clusters: a git repository says what runs, every machine helps to deliver it')
+  .addHelpText(
+    'after',
+    '\nExit status: 0 done, 1 failed, 2 wrong usage or configuration, 3 verification failed, 75 try later',
+  )
+  .exitOverride();
+const verbs = [
+  validateCommand,
+  buildCommand,
+  publishCommand,
+  verifyCommand,
+  keygenCommand,
+  bootstrapCommand,
+  runCommand,
+  statusCommand,
+  labCommand,
+];
+for (const verb of verbs) program.addCommand(verb().exitOverride());
+
+try {
+  await program.parseAsync();
+} catch (error) {
+  failWith(error);
+}

@@ -1,0 +1,5 @@
+import { Command } from 'commander';
+
+export function publishCommand(): Command {
+  return new Command('publish');
+}

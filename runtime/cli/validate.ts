@@ -1,0 +1,5 @@
+import { Command } from 'commander';
+
+export function validateCommand(): Command {
+  return new Command('validate');
+}
