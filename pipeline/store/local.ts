@@ -1,0 +1,159 @@
+import { randomBytes } from 'node:crypto';
+import { chmod, copyFile, lstat, mkdir, readFile, rm, stat } from 'node:fs/promises';
+import { dirname, join, resolve } from 'node:path';
+import type { BlobRef } from '#bundle/catalog.ts';
+import type { Digest } from '#bundle/digest.ts';
+import { Fault } from '#bundle/fault.ts';
+import { renameDurably, replaceFile } from './atomic-file.ts';
+import { digestOf, digestOfFile } from './digest.ts';
+import { parsePublished } from './published.ts';
+import type { Store } from './store.ts';
+import { removeLeftovers, temporaryName } from './temporary.ts';
+import { openVerified, type Verified } from './verified.ts';
+
+interface Parts {
+  readonly path: string;
+  readonly verified: Verified;
+  readonly temporary: () => string;
+}
+
+/** Opens a store in a directory, making it where it is not there, and removes what killed processes left in it. */
+export async function openStore(path: string): Promise<Store> {
+  const root = resolve(path);
+  for (const name of ['blobs', 'builds', 'tmp']) await mkdir(join(root, name), { recursive: true });
+  await removeLeftovers(join(root, 'tmp'));
+  const temporary = () => join(root, 'tmp', temporaryName(randomBytes(8).toString('hex')));
+  const verified = await openVerified(join(root, 'verified.json'), temporary);
+  return { ...blobs({ path: root, verified, temporary }), ...records(root, temporary) };
+}
+
+type Records = Pick<Store, 'readPublished' | 'publish' | 'readBuild' | 'writeBuild' | 'workDirectory'>;
+
+function records(root: string, temporary: () => string): Records {
+  const publishedPath = join(root, 'published');
+  const buildPath = (inputs: Digest) => join(root, 'builds', `${inputs}.json`);
+  return {
+    async readPublished() {
+      const text = await readIfThere(publishedPath);
+      return text === undefined ? undefined : parsePublished(text.toString());
+    },
+    publish: (published) => replaceFile(publishedPath, `${JSON.stringify(published)}\n`, { temporary: temporary() }),
+    async readBuild(inputs) {
+      const text = await readIfThere(buildPath(inputs));
+      return text === undefined ? undefined : parseOrNothing(text.toString());
+    },
+    writeBuild: (inputs, result) =>
+      replaceFile(buildPath(inputs), `${JSON.stringify(result)}\n`, { temporary: temporary() }),
+    async workDirectory() {
+      const path = temporary();
+      await mkdir(path);
+      return path;
+    },
+  };
+}
+
+function blobs(parts: Parts): Omit<Store, keyof Records> {
+  const blobPath = (digest: Digest) => join(parts.path, 'blobs', digest.slice(0, 2), digest);
+  const exists = async (digest: Digest) => (await statIfThere(blobPath(digest))) !== undefined;
+
+  async function take(temporary: string, digest: Digest): Promise<void> {
+    const path = blobPath(digest);
+    await chmod(temporary, 0o444);
+    await mkdir(dirname(path), { recursive: true });
+    await renameDurably(temporary, path);
+    await parts.verified.remember(digest, await stat(path, { bigint: true }));
+  }
+  async function putBytes(bytes: Uint8Array): Promise<BlobRef> {
+    const ref = { digest: digestOf(bytes), sizeBytes: bytes.length };
+    if (await isIntact(ref)) return ref;
+    const temporary = parts.temporary();
+    await replaceFile(`${temporary}-blob`, bytes, { temporary });
+    await take(`${temporary}-blob`, ref.digest);
+    return ref;
+  }
+  async function putFile(path: string, { keep = false }: { readonly keep?: boolean } = {}): Promise<BlobRef> {
+    if (!(await lstat(path)).isFile()) throw new Fault('BLOB_NOT_A_FILE', `Cannot store ${path}: not a regular file`);
+    const source = await onStoreFileSystem(path, { keep, temporary: parts.temporary() });
+    const ref = await digestOfFile(source);
+    if (await isIntact(ref)) await rm(source);
+    else await take(source, ref.digest);
+    if (source !== path && !keep) await rm(path);
+    return ref;
+  }
+  /** A blob that was damaged on the disk is written anew rather than believed. */
+  async function isIntact(ref: BlobRef): Promise<boolean> {
+    if (!(await exists(ref.digest))) return false;
+    return verifyBlob(ref).then(
+      () => true,
+      () => false,
+    );
+  }
+  async function verifyBlob({ digest, sizeBytes }: BlobRef): Promise<void> {
+    const before = await statIfThere(blobPath(digest));
+    if (!before) throw missing(digest);
+    if (before.size !== BigInt(sizeBytes)) throw mismatch(digest);
+    if (await parts.verified.has(digest, before)) return;
+    if ((await digestOfFile(blobPath(digest))).digest !== digest) throw mismatch(digest);
+    await parts.verified.remember(digest, before);
+  }
+  async function readBlob(digest: Digest, limitBytes: number): Promise<Buffer> {
+    const stats = await statIfThere(blobPath(digest));
+    if (!stats) throw missing(digest);
+    if (stats.size > BigInt(limitBytes)) {
+      throw new Fault(
+        'BLOB_TOO_LARGE',
+        `Cannot read blob ${digest}: ${stats.size} bytes, expected at most ${limitBytes}`,
+      );
+    }
+    const bytes = await readFile(blobPath(digest));
+    if (digestOf(bytes) !== digest) throw mismatch(digest);
+    return bytes;
+  }
+  return { path: parts.path, has: exists, blobPath, readBlob, putBytes, putFile, verifyBlob };
+}
+
+/** The file itself where a rename can move it into the store, else a copy. */
+async function onStoreFileSystem(
+  path: string,
+  { keep, temporary }: { readonly keep: boolean; readonly temporary: string },
+): Promise<string> {
+  const [file, store] = await Promise.all([stat(path), stat(dirname(temporary))]);
+  // A file with a second name could be changed through that name afterwards.
+  if (!keep && file.dev === store.dev && file.nlink === 1) return path;
+  await copyFile(path, temporary);
+  return temporary;
+}
+
+async function readIfThere(path: string): Promise<Buffer | undefined> {
+  return readFile(path).catch(ifThere);
+}
+
+async function statIfThere(path: string) {
+  return stat(path, { bigint: true }).catch(ifThere);
+}
+
+function ifThere(error: unknown): undefined {
+  if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
+  throw error;
+}
+
+function parseOrNothing(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    // A result of a build is only a shortcut: the build runs again.
+    return undefined;
+  }
+}
+
+function missing(digest: Digest): Fault {
+  return new Fault('BLOB_MISSING', `Cannot read blob ${digest}: it is not in the store`, {
+    hint: 'Run "boottorrent publish", which builds what is missing',
+  });
+}
+
+function mismatch(digest: Digest): Fault {
+  return new Fault('BLOB_DIGEST_MISMATCH', `Cannot use blob ${digest}: its bytes are not what its name says`, {
+    hint: 'The file was changed or damaged on the disk: run "boottorrent publish", which builds it again',
+  });
+}
