@@ -144,7 +144,7 @@ function decodeInteger(cursor: Cursor, end: number): number {
   let value = 0;
   let digits = 0;
   for (; isDigit(cursor.bytes[cursor.at]); cursor.at++, digits++) {
-    value = value * 10 + (cursor.bytes[cursor.at] as number) - byteOf.zero;
+    value = value * 10 + ((cursor.bytes[cursor.at] as number) - byteOf.zero);
     if (value > Number.MAX_SAFE_INTEGER) cursor.fail('a number above 2^53');
   }
   const hasLeadingZero = cursor.bytes[start + (isNegative ? 1 : 0)] === byteOf.zero && (digits > 1 || isNegative);
