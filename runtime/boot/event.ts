@@ -1,5 +1,5 @@
 import type { BootReport } from '#bundle/boot-report.ts';
-import type { InfoHash, Mac, SessionId } from '#bundle/digest.ts';
+import type { Digest, InfoHash, Mac, SessionId } from '#bundle/digest.ts';
 
 /** Who speaks DHCP: option 93 and the user class tell. `os` is everything that is neither firmware nor iPXE. */
 export type DhcpSpeaker = 'firmware' | 'ipxe' | 'os';
@@ -30,7 +30,16 @@ export type BootEvent =
       readonly result: 'done' | 'refused' | 'failed';
       readonly sentBytes: number;
     }
-  | { readonly kind: 'script'; readonly atMs: number; readonly mac: Mac; readonly address: string }
+  | {
+      readonly kind: 'script';
+      readonly atMs: number;
+      readonly mac: Mac;
+      readonly address: string;
+      /** The firmware's name in the script's URL. */
+      readonly firmware?: string;
+      /** The bootstrap that the script loads; absent: there is none yet, and the script waits. */
+      readonly bootstrap?: Digest;
+    }
   | {
       readonly kind: 'blob';
       readonly atMs: number;
@@ -38,7 +47,16 @@ export type BootEvent =
       readonly name: string;
       readonly sentBytes: number;
     }
-  | { readonly kind: 'ticket'; readonly atMs: number; readonly session: SessionId; readonly address: string }
+  | {
+      readonly kind: 'ticket';
+      readonly atMs: number;
+      readonly session: SessionId;
+      readonly mac: Mac;
+      readonly address: string;
+      readonly image: string;
+      /** Manifests of all bundles that the ticket names: seeded as long as the session lives. */
+      readonly manifests: readonly Digest[];
+    }
   | {
       readonly kind: 'announce';
       readonly atMs: number;

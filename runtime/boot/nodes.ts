@@ -1,0 +1,104 @@
+import type { Digest, Mac, SessionId } from '#bundle/digest.ts';
+import type { BootEvent } from './event.ts';
+import { advance, type BootSession, beginsSession, currentPhase, isLive, openSession } from './session.ts';
+
+export interface NodesOptions {
+  /** Makes the identity of a new boot session: 128 random bits. */
+  readonly newSession: () => SessionId;
+  /** Default: 10 000. The node that was silent longest makes room for a new one. */
+  readonly limit?: number;
+}
+
+/** The newest boot session of every node: the fold over all boot events, with an index by session and by address. */
+export interface Nodes {
+  /** Takes an event in; returns the session that it belongs to, where it belongs to one. */
+  take(event: BootEvent): BootSession | undefined;
+  /** Sorted by MAC. */
+  list(): readonly BootSession[];
+  of(id: SessionId): BootSession | undefined;
+  at(address: string): BootSession | undefined;
+  /** Manifests that live sessions were sent to. */
+  namedBundles(nowMs: number): ReadonlySet<Digest>;
+}
+
+export function openNodes({ newSession, limit = 10_000 }: NodesOptions): Nodes {
+  /** In the order of the last sign of life. */
+  const byMac = new Map<Mac, BootSession>();
+  const bySession = new Map<SessionId, Mac>();
+  const byAddress = new Map<string, Mac>();
+
+  function remember(session: BootSession, before: BootSession | undefined): BootSession {
+    if (before && before.id !== session.id) bySession.delete(before.id);
+    if (before?.address !== undefined && byAddress.get(before.address) === session.mac)
+      byAddress.delete(before.address);
+    byMac.delete(session.mac);
+    byMac.set(session.mac, session);
+    bySession.set(session.id, session.mac);
+    if (session.address !== undefined) byAddress.set(session.address, session.mac);
+    if (byMac.size > limit) forget(byMac.values().next().value);
+    return session;
+  }
+
+  function forget(session: BootSession | undefined): void {
+    if (!session) return;
+    byMac.delete(session.mac);
+    bySession.delete(session.id);
+    if (session.address !== undefined && byAddress.get(session.address) === session.mac)
+      byAddress.delete(session.address);
+  }
+
+  function of(id: SessionId): BootSession | undefined {
+    const mac = bySession.get(id);
+    return mac && byMac.get(mac);
+  }
+
+  function at(address: string): BootSession | undefined {
+    const mac = byAddress.get(address);
+    return mac && byMac.get(mac);
+  }
+
+  function take(event: BootEvent): BootSession | undefined {
+    const named = claimedSession(event);
+    if (named) {
+      const session = of(named.id) ?? adopt(named, event);
+      return session && remember(advance(session, event), session);
+    }
+    const mac = event.kind === 'dhcp' || event.kind === 'script' ? event.mac : undefined;
+    const session = mac ? byMac.get(mac) : 'address' in event ? at(event.address ?? '') : undefined;
+    if (mac && beginsSession(event, session)) return remember(openSession(newSession(), mac, event), session);
+    return session && remember(advance(session, event), session);
+  }
+
+  /**
+   * A session that this process never opened belongs to a node that booted before a restart. It is taken in, unless
+   * the node has a newer one that lives: what an old one still says is of no interest then.
+   */
+  function adopt(named: { id: SessionId; mac?: Mac }, event: BootEvent): BootSession | undefined {
+    if (!named.mac) return undefined;
+    const known = byMac.get(named.mac);
+    if (known && isLive(known, event.atMs)) return undefined;
+    return remember(openSession(named.id, named.mac, event), known);
+  }
+
+  return {
+    take,
+    of,
+    at,
+    list: () => [...byMac.values()].sort((a, b) => (a.mac < b.mac ? -1 : 1)),
+    namedBundles: (nowMs) =>
+      new Set([...byMac.values()].filter((one) => isLive(one, nowMs)).flatMap((session) => session.names)),
+  };
+}
+
+/** The counts of sessions by phase, for metrics. */
+export function countPhases(sessions: readonly BootSession[]): ReadonlyMap<string, number> {
+  const counts = new Map<string, number>();
+  for (const session of sessions) counts.set(currentPhase(session), (counts.get(currentPhase(session)) ?? 0) + 1);
+  return counts;
+}
+
+function claimedSession(event: BootEvent): { id: SessionId; mac?: Mac } | undefined {
+  if (event.kind === 'report') return { id: event.report.session, mac: event.report.mac };
+  if (event.kind === 'ticket') return { id: event.session, mac: event.mac };
+  return event.kind === 'announce' ? { id: event.session } : undefined;
+}
