@@ -1,0 +1,52 @@
+import type { BlobRef, Catalog } from '#bundle/catalog.ts';
+import type { Digest, InfoHash } from '#bundle/digest.ts';
+import { type Manifest, parseManifest } from '#bundle/manifest.ts';
+
+/** One release with everything that serving it takes. Its identity is its manifest's digest. */
+export interface ServedBundle {
+  readonly name: string;
+  readonly kind: Manifest['kind'];
+  readonly infoHash: InfoHash;
+  readonly manifest: BlobRef;
+  readonly torrent: BlobRef;
+  readonly files: Manifest['files'];
+}
+
+/** What the runtime should be serving. */
+export interface DesiredState {
+  /** Digest of the signed catalog; absent: nothing was published yet. */
+  readonly catalog?: Digest;
+  /** Every bundle that the catalog names. */
+  readonly bundles: readonly ServedBundle[];
+}
+
+/** What the runtime is serving. */
+export interface ObservedState {
+  /** Catalog that boot scripts and tickets are made from. */
+  readonly menu?: Digest;
+  /** Bundles whose blobs were verified, and which HTTP serves. */
+  readonly verified: ReadonlyMap<Digest, ServedBundle>;
+  readonly seeded: ReadonlySet<InfoHash>;
+  /** Bundles that the menu names no more, kept for live boot sessions. */
+  readonly draining: ReadonlySet<Digest>;
+  /** Manifests that live boot sessions were sent to. */
+  readonly inUse: ReadonlySet<Digest>;
+}
+
+/**
+ * What a verified catalog asks for.
+ * @param manifests texts by digest, of every manifest that the catalog names
+ * @throws Fault `MANIFEST_INVALID`
+ */
+export function desiredState(
+  catalog: Catalog | undefined,
+  { digest, manifests }: { readonly digest?: Digest; readonly manifests: ReadonlyMap<Digest, string> },
+): DesiredState {
+  if (!catalog || digest === undefined) return { bundles: [] };
+  const bundles = new Map<Digest, ServedBundle>();
+  for (const { name, manifest, torrent } of [...catalog.bootstraps, ...catalog.images]) {
+    const { kind, files } = parseManifest(manifests.get(manifest.digest) ?? '');
+    bundles.set(manifest.digest, { name, kind, infoHash: torrent.infoHash, manifest, torrent, files });
+  }
+  return { catalog: digest, bundles: [...bundles.values()] };
+}
