@@ -52,3 +52,8 @@ function parseLine(line: string, archives: Readonly<Partial<Record<string, strin
     path: decodeURIComponent(uri.slice(root.length + 1)),
   };
 }
+
+/** A name for the package's file: without the epoch's colon, which apt would take for a part of a URI. */
+export function packageFileName({ name, version, arch }: LockedPackage): string {
+  return `${name}_${version.replace(/^[0-9]+:/, '')}_${arch}.deb`;
+}
