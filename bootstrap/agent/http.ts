@@ -1,0 +1,57 @@
+import { Fault } from '#bundle/fault.ts';
+import { lastLine } from './command.ts';
+import type { Child, Host } from './host.ts';
+
+const pollMs = 50;
+
+/** Starts a plain HTTP download of `url` into a file. */
+export function startDownload(host: Host, url: string, path: string): Child {
+  return host.start(['wget', '-q', '-T', '20', '-O', path, url]);
+}
+
+/**
+ * Fetches a small document into a file of the work folder.
+ * @throws Fault `SERVER_BUSY` for status 503, `SERVER_UNREACHABLE`, `RESPONSE_TOO_LARGE`
+ */
+export function fetchText(host: Host, url: string, limits: { timeoutMs: number; limitBytes: number }): string {
+  const path = `${host.workPath}/response`;
+  host.writeText(path, '');
+  const child = startDownload(host, url, path);
+  const endMs = host.uptimeMs() + limits.timeoutMs;
+  let status = child.poll();
+  for (; status === undefined; status = child.poll()) {
+    const isTooLarge = (host.sizeBytes(path) ?? 0) > limits.limitBytes;
+    if (isTooLarge || host.uptimeMs() > endMs) {
+      child.stop();
+      throw isTooLarge ? tooLarge(url) : unreachable(url, `no answer within ${limits.timeoutMs / 1000} s`);
+    }
+    host.sleep(pollMs);
+  }
+  if (status !== 0) throw httpFault(url, lastLine(child.output()));
+  if ((host.sizeBytes(path) ?? 0) > limits.limitBytes) throw tooLarge(url);
+  return host.readText(path) ?? '';
+}
+
+/** Posts JSON, waits at most some seconds, and says whether the server took it. Never throws. */
+export function postJson(host: Host, url: string, text: string): boolean {
+  const path = `${host.workPath}/request`;
+  host.writeText(path, text);
+  const header = ['--header', 'Content-Type: application/json'];
+  const argv = ['timeout', '5', 'wget', '-q', '-T', '4', '-O', '/dev/null', ...header, `--post-file=${path}`, url];
+  return host.run(argv).status === 0;
+}
+
+function httpFault(url: string, said: string): Fault {
+  if (/HTTP\/1\.[01] 503/.test(said)) {
+    return new Fault('SERVER_BUSY', `Cannot fetch ${url}: the server is not ready yet`, { retry: 'waiting' });
+  }
+  return unreachable(url, said.replace(/^wget: /, '') || 'no reason given');
+}
+
+function unreachable(url: string, reason: string): Fault {
+  return new Fault('SERVER_UNREACHABLE', `Cannot fetch ${url}: ${reason}`);
+}
+
+function tooLarge(url: string): Fault {
+  return new Fault('RESPONSE_TOO_LARGE', `Cannot fetch ${url}: the answer is too large`);
+}

@@ -1,0 +1,53 @@
+/**
+ * aria2's options for a node. Private torrents: the tracker alone knows the peers, so DHT, PEX and LPD are off.
+ * `--bt-request-peer-speed-limit`: by default aria2 stops looking for peers as soon as it gets 50 kB/s, and would
+ * stay with the origin alone. `--bt-max-peers=0`: the default of 55 has the same effect in a large room.
+ * Files lie on a tmpfs: nothing is preallocated, cached or saved a second time.
+ */
+const common = [
+  '--no-conf=true',
+  '--enable-dht=false',
+  '--enable-dht6=false',
+  '--bt-enable-lpd=false',
+  '--enable-peer-exchange=false',
+  '--disable-ipv6=true',
+  '--listen-port=6881-6889',
+  '--bt-max-peers=0',
+  '--bt-request-peer-speed-limit=10G',
+  '--bt-tracker-connect-timeout=5',
+  '--bt-tracker-timeout=10',
+  '--bt-stop-timeout=0',
+  '--seed-ratio=0.0',
+  '--max-concurrent-downloads=8',
+  '--file-allocation=none',
+  '--disk-cache=0',
+  '--allow-overwrite=true',
+  '--auto-file-renaming=false',
+  '--always-resume=false',
+  '--auto-save-interval=0',
+  '--follow-torrent=false',
+  '--bt-save-metadata=false',
+  '--summary-interval=0',
+  '--console-log-level=warn',
+  '--show-console-readout=false',
+];
+
+/** Arguments of a client that takes orders on a port of this machine: only for a machine without other users. */
+export function downloadArguments(rpcPort: number): readonly string[] {
+  return [...common, '--enable-rpc=true', '--rpc-listen-all=false', `--rpc-listen-port=${rpcPort}`];
+}
+
+/**
+ * Arguments of a client that only seeds what is complete, in the running OS: nobody can give it orders. Its files
+ * were checked by SHA-256 a moment ago, so it does not hash them again.
+ * @param inputFile as {@link seedInput} writes it
+ */
+export function seedArguments(inputFile: string): readonly string[] {
+  const trusting = ['--check-integrity=false', '--bt-hash-check-seed=false', '--bt-seed-unverified=true'];
+  return [...common, ...trusting, '--enable-rpc=false', `--input-file=${inputFile}`];
+}
+
+/** aria2's list of torrents, each with its directory. */
+export function seedInput(torrents: readonly { torrentPath: string; directory: string }[]): string {
+  return torrents.map(({ torrentPath, directory }) => `${torrentPath}\n  dir=${directory}\n`).join('');
+}
