@@ -1,0 +1,71 @@
+import { type ChildProcessWithoutNullStreams, spawn } from 'node:child_process';
+import { Fault } from '#bundle/fault.ts';
+
+/**
+ * What no repository may decide for us: hooks, file system monitors, whose it is. Options of the command line win over
+ * the repository's own configuration.
+ */
+const guards = [
+  ['core.hooksPath', '/dev/null'],
+  ['core.fsmonitor', 'false'],
+  ['core.symlinks', 'false'],
+  ['protocol.ext.allow', 'never'],
+  // Only objects are read, nothing of the repository runs: whose it is does not matter.
+  ['safe.directory', '*'],
+].flatMap(([key, value]) => ['-c', `${key}=${value}`]);
+
+const environment = {
+  PATH: '/usr/local/bin:/usr/bin:/bin',
+  HOME: '/nonexistent',
+  LC_ALL: 'C.UTF-8',
+  GIT_CONFIG_NOSYSTEM: '1',
+  GIT_CONFIG_GLOBAL: '/dev/null',
+  GIT_TERMINAL_PROMPT: '0',
+  GIT_NO_REPLACE_OBJECTS: '1',
+  GIT_NO_LAZY_FETCH: '1',
+  GIT_OPTIONAL_LOCKS: '0',
+  GIT_ALLOW_PROTOCOL: 'none',
+} as const;
+
+/** Starts git in a repository, by an argument list and with nothing of the caller's environment. */
+export function spawnGit(repository: string, argv: readonly string[]): ChildProcessWithoutNullStreams {
+  return spawn('git', [...guards, '--no-pager', ...argv], { cwd: repository, env: environment });
+}
+
+export interface GitOptions {
+  /** Exit statuses that are answers. Default: only 0. */
+  readonly accept?: readonly number[];
+  /** Default: 64 MiB. */
+  readonly limitBytes?: number;
+}
+
+/** Runs git to its end and returns what it wrote. @throws Fault `GIT_FAILED` */
+export async function runGit(repository: string, argv: readonly string[], options: GitOptions = {}): Promise<Buffer> {
+  const { accept = [0], limitBytes = 64 * 1024 * 1024 } = options;
+  const child = spawnGit(repository, argv);
+  child.stdin.end();
+  const ended = new Promise<number | null>((resolve, reject) => {
+    child.once('error', reject);
+    child.once('close', resolve);
+  }).catch((cause) => {
+    throw new Fault('GIT_FAILED', 'Cannot run git', { cause, hint: 'Install git' });
+  });
+  const [status, said, written] = await Promise.all([
+    ended,
+    collect(child.stderr, 64 * 1024),
+    collect(child.stdout, limitBytes, () => child.kill()),
+  ]);
+  if (status !== null && accept.includes(status)) return written;
+  throw new Fault('GIT_FAILED', `Cannot run git ${argv[0]} in ${repository}: ${said.toString().trim().slice(0, 500)}`);
+}
+
+async function collect(stream: AsyncIterable<Buffer>, limitBytes: number, onExcess?: () => void): Promise<Buffer> {
+  const chunks: Buffer[] = [];
+  let sizeBytes = 0;
+  for await (const chunk of stream) {
+    sizeBytes += chunk.length;
+    if (sizeBytes <= limitBytes) chunks.push(chunk);
+    else onExcess?.();
+  }
+  return Buffer.concat(chunks);
+}

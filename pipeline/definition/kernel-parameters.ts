@@ -1,0 +1,68 @@
+/**
+ * Parameters that only a starting kernel reads (Documentation/admin-guide/kernel-parameters.txt). With switch-root
+ * the kernel runs already: they belong into `bootstrap.cmdline` or into a group's.
+ */
+const kernelOnly: ReadonlySet<string> = new Set([
+  'acpi',
+  'amd_iommu',
+  'apparmor',
+  'audit',
+  'cgroup_disable',
+  'clocksource',
+  'cma',
+  'console',
+  'crashkernel',
+  'default_hugepagesz',
+  'earlycon',
+  'earlyprintk',
+  'hugepages',
+  'hugepagesz',
+  'idle',
+  'init',
+  'initrd',
+  'intel_idle.max_cstate',
+  'intel_iommu',
+  'intel_pstate',
+  'iommu',
+  'isolcpus',
+  'lockdown',
+  'lsm',
+  'maxcpus',
+  'mem',
+  'memmap',
+  'mitigations',
+  'module_blacklist',
+  'noapic',
+  'nohz_full',
+  'nokaslr',
+  'nolapic',
+  'nomodeset',
+  'nopti',
+  'nosmp',
+  'nosmt',
+  'nr_cpus',
+  'numa',
+  'pci',
+  'pcie_aspm',
+  'processor.max_cstate',
+  'pti',
+  'rcu_nocbs',
+  'rdinit',
+  'ro',
+  'root',
+  'rootflags',
+  'rootfstype',
+  'rw',
+  'security',
+  'selinux',
+  'spectre_v2',
+  'swiotlb',
+  'transparent_hugepage',
+  'tsc',
+]);
+
+/** The parameters of a command line that a running kernel does not look at any more. */
+export function kernelOnlyParameters(cmdline: string): readonly string[] {
+  const names = cmdline.split(/\s+/).map((word) => word.split('=')[0] ?? '');
+  return names.filter((name) => kernelOnly.has(name.replaceAll('-', '_')));
+}

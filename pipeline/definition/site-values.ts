@@ -1,0 +1,57 @@
+import type { Group } from '#bundle/catalog.ts';
+import type { Site } from './site.ts';
+import type { SiteFile } from './site-schema.ts';
+import { parseDuration } from './units.ts';
+
+/** A checked file with its defaults filled in. */
+export function siteOf(file: SiteFile): Site {
+  const { dhcp = {}, http = {}, interface: name, address, status } = file.network;
+  return {
+    site: file.site,
+    git: {
+      remote: file.git?.remote ?? '.',
+      ...(file.git?.branch !== undefined && { branch: file.git.branch }),
+      pollMs: milliseconds(file.git?.poll ?? '15s'),
+    },
+    network: {
+      interface: name,
+      ...(address !== undefined && { address }),
+      dhcp: dhcpOf(dhcp),
+      http: { port: http.port ?? 8480 },
+      status: status ?? '127.0.0.1:8470',
+    },
+    store: { path: file.store?.path ?? '.boottorrent/store' },
+    trust: { publicKeys: file.trust?.publicKeys ?? [] },
+    bootstrap: { cmdline: file.bootstrap?.cmdline ?? 'console=tty0 console=ttyS0' },
+    menu: { default: file.menu.default, timeoutMs: milliseconds(file.menu.timeout ?? '10s') },
+    groups: (file.groups ?? []).map(groupOf),
+  };
+}
+
+function dhcpOf(dhcp: NonNullable<SiteFile['network']['dhcp']>): Site['network']['dhcp'] {
+  const [first, last] = dhcp.range ?? [];
+  return {
+    mode: dhcp.mode ?? 'full',
+    ...(first !== undefined && last !== undefined && { range: [first, last] as const }),
+    leaseMs: milliseconds(dhcp.lease ?? '12h'),
+    ...(dhcp.router !== undefined && { router: dhcp.router }),
+    dns: dhcp.dns ?? [],
+    ...(dhcp.domain !== undefined && { domain: dhcp.domain }),
+  };
+}
+
+function groupOf({ name, match, image, cmdline }: NonNullable<SiteFile['groups']>[number]): Group {
+  return {
+    name,
+    match: {
+      ...(match.mac && { mac: match.mac.map((pattern) => pattern.toLowerCase().replaceAll('-', ':')) }),
+      ...(match.arch && { arch: match.arch }),
+    },
+    ...(image !== undefined && { image }),
+    ...(cmdline !== undefined && { cmdline }),
+  };
+}
+
+function milliseconds(written: string | number): number {
+  return typeof written === 'number' ? written : (parseDuration(written) ?? 0);
+}
