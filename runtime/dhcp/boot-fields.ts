@@ -3,7 +3,7 @@ import { scriptUrl } from '../boot/ipxe.ts';
 import { type Ipv4, zeroAddress } from './address.ts';
 import { type DhcpOption, optionCode } from './options.ts';
 import { fileLimit, textBytes } from './packet.ts';
-import { type DhcpRequest, isHttpRequest, isNetworkBoot } from './request.ts';
+import { type DhcpRequest, isHttpRequest } from './request.ts';
 import type { DhcpView } from './view.ts';
 
 /** The part of an answer that tells what to boot. */
@@ -18,6 +18,9 @@ export interface BootFields {
  * offer"; then the end mark of the vendor options (PXE 2.1, table 2-1). EDK2 and Intel's ROMs boot with it at once.
  */
 const loadBootFile = Uint8Array.of(6, 1, 8, 255);
+
+/** `no-pxedhcp` (sub-option 176) of iPXE: without it iPXE waits some seconds for the offer of a proxyDHCP server. */
+const noProxy = Uint8Array.of(176, 1, 1);
 
 /**
  * What a node is told to boot, or undefined where there is nothing for it: an operating system, or firmware without an
@@ -43,7 +46,7 @@ function ipxeFields(request: DhcpRequest, view: DhcpView): BootFields {
   return {
     siaddr: view.subnet.address,
     file: scriptUrl(view.bootServer, request.mac, request.firmware),
-    options: isNetworkBoot(request) ? [vendorClass('PXEClient')] : [],
+    options: [view.mode === 'proxy' ? vendorClass('PXEClient') : { code: optionCode.ipxe, value: noProxy }],
   };
 }
 

@@ -1,0 +1,418 @@
+import { expect, test } from 'vitest';
+import { broadcastAddress, type Ipv4, parseIpv4, zeroAddress } from './address.ts';
+import { applyLease, type LeaseState, openLeaseTable } from './lease.ts';
+import { optionCode } from './options.ts';
+import { broadcastFlag, type DhcpPacket, decodePacket, textBytes } from './packet.ts';
+import { type Decision, reply } from './reply.ts';
+import { readPcap } from './testdata/pcap.ts';
+import { show } from './testdata/show.ts';
+import { view } from './testdata/view.ts';
+
+const now = 1_000_000;
+const ip = parseIpv4;
+const mac = '52:54:00:77:00:33';
+const server = Uint8Array.of(10, 77, 0, 1);
+const from = { address: '0.0.0.0', port: 68 };
+
+function captured(name: string, index: number) {
+  const datagram = readPcap(name)[index]!;
+  const listener = datagram.to.port === 4011 ? ('pxe' as const) : ('dhcp' as const);
+  return { packet: decodePacket(datagram.bytes), listener, from: datagram.from };
+}
+
+/** The DISCOVER of a Linux node, changed: options given replace those of the packet. */
+function packetWith(fields: Partial<DhcpPacket>, options: Readonly<Record<number, Uint8Array>> = {}): DhcpPacket {
+  const { packet } = captured('linux-dhclient', 0);
+  const replaced = Object.entries(options).map(([code, value]) => ({ code: Number(code), value }));
+  const kept = packet.options.filter(({ code }) => !(code in options));
+  return { ...packet, ...fields, options: [...kept, ...replaced] };
+}
+
+const types = { discover: 1, request: 3, decline: 4, release: 7, inform: 8 } as const;
+
+function ask(kind: keyof typeof types, fields: Partial<DhcpPacket> = {}, options: Record<number, Uint8Array> = {}) {
+  const packet = packetWith(fields, { [optionCode.messageType]: Uint8Array.of(types[kind]), ...options });
+  return { packet, listener: 'dhcp' as const, from };
+}
+
+function leased(address: string, over: { state?: LeaseState; mac?: string; expiresAtMs?: number } = {}) {
+  const lease = { mac, address: ip(address), state: 'bound', expiresAtMs: now + 5000, ...over } as never;
+  return openLeaseTable([{ kind: 'set', lease }]);
+}
+
+function summary(decision: Decision) {
+  if (decision.kind === 'ignore') return decision.reason;
+  return `${decision.answer.kind} ${decision.answer.address ?? '-'} to ${decision.to.address}:${decision.to.port}`;
+}
+
+test('reply() offers a BIOS iPXE its script', () => {
+  const decision = reply(captured('bios-rom-virtio', 0), view, openLeaseTable(), now);
+  expect(decision).toMatchObject({ kind: 'reply', to: { address: '255.255.255.255', port: 68 } });
+  expect(decision.kind === 'reply' && show(decision.packet)).toBe(`op 2
+htype 1
+hops 0
+secs 0
+flags 0
+ciaddr 0.0.0.0
+yiaddr 10.77.0.122
+siaddr 10.77.0.1
+giaddr 0.0.0.0
+sname
+file http://10.77.0.1:8480/boot/52-54-00-77-00-10/bios.ipxe
+chaddr 525400770010
+xid 6df5d54d
+53: 02
+54: 0a4d0001
+51: 00000e10
+58: 00000708
+59: 00000c4e
+1: ffffff00
+28: 0a4d00ff
+3: 0a4d00fe
+6: 0a4d000109090909
+15: lab.test
+175: b00101
+61: 01525400770010
+97: 0000000000000000000000000000000000`);
+});
+
+test('reply() offers UEFI firmware the NBP, to be loaded without a menu', () => {
+  const decision = reply(captured('ovmf-pxe-snponly', 2), view, openLeaseTable(), now);
+  expect(decision.kind === 'reply' && show(decision.packet)).toBe(`op 2
+htype 1
+hops 0
+secs 0
+flags 32768
+ciaddr 0.0.0.0
+yiaddr 10.77.0.141
+siaddr 10.77.0.1
+giaddr 0.0.0.0
+sname
+file snponly.efi
+chaddr 525400770011
+xid ac915350
+53: 02
+54: 0a4d0001
+51: 00000e10
+58: 00000708
+59: 00000c4e
+1: ffffff00
+28: 0a4d00ff
+3: 0a4d00fe
+6: 0a4d000109090909
+15: lab.test
+60: PXEClient
+43: 060108ff
+97: 0000000000000000000000000000000000`);
+});
+
+test('reply() gives UEFI HTTP boot a URL and the class it insists on', () => {
+  const decision = reply(captured('ovmf-httpboot', 0), view, openLeaseTable(), now);
+  const url = `http://10.77.0.1:8480/blob/${'a'.repeat(64)}/snponly.efi`;
+  expect(decision).toMatchObject({ packet: { file: url, siaddr: '0.0.0.0' } });
+  expect(decision.kind === 'reply' && show(decision.packet)).toContain(`60: HTTPClient\n67: ${url}`);
+});
+
+test('reply() gives iPXE after UEFI HTTP boot its script', () => {
+  const decision = reply(captured('ovmf-httpboot', 4), view, openLeaseTable(), now);
+  expect(decision).toMatchObject({ packet: { file: 'http://10.77.0.1:8480/boot/52-54-00-77-00-12/uefi-x64.ipxe' } });
+});
+
+test('reply() gives Linux a plain lease', () => {
+  const decision = reply(captured('linux-dhclient', 0), view, openLeaseTable(), now);
+  expect(decision.kind === 'reply' && show(decision.packet)).toBe(`op 2
+htype 1
+hops 0
+secs 0
+flags 0
+ciaddr 0.0.0.0
+yiaddr 10.77.0.129
+siaddr 0.0.0.0
+giaddr 0.0.0.0
+sname
+file
+chaddr 525400770033
+xid 39d27700
+53: 02
+54: 0a4d0001
+51: 00000e10
+58: 00000708
+59: 00000c4e
+1: ffffff00
+28: 0a4d00ff
+3: 0a4d00fe
+6: 0a4d000109090909
+15: lab.test`);
+});
+
+test('reply() gives firmware, iPXE and the operating system of one MAC one address', () => {
+  const table = openLeaseTable();
+  const chaddr = Uint8Array.of(0x52, 0x54, 0, 0x77, 0, 0x11);
+  const addresses = [
+    captured('ovmf-pxe-snponly', 2),
+    captured('ovmf-pxe-snponly', 12),
+    ask('discover', { chaddr }),
+  ].map((received) => {
+    const decision = reply(received, view, table, now);
+    if (decision.change) applyLease(table, decision.change);
+    return decision.kind === 'reply' ? decision.answer.address : decision.reason;
+  });
+  expect(addresses).toEqual(['10.77.0.141', '10.77.0.141', '10.77.0.141']);
+});
+
+const requested = (address: string) => ({ [optionCode.requestedAddress]: Uint8Array.from(address.split('.'), Number) });
+const selecting = (address: string, id = server) => ({ ...requested(address), [optionCode.serverId]: id });
+const other = Uint8Array.of(10, 77, 0, 2);
+
+test.each([
+  [
+    'SELECTING our offer',
+    {},
+    selecting('10.77.0.129'),
+    leased('10.77.0.129', { state: 'offered' }),
+    'ack 10.77.0.129 to 255.255.255.255:68',
+  ],
+  [
+    'SELECTING an address of another node',
+    {},
+    selecting('10.77.0.130'),
+    leased('10.77.0.130', { mac: '52:54:00:77:00:99' }),
+    'nak - to 255.255.255.255:68',
+  ],
+  ['SELECTING out of the range', {}, selecting('10.77.0.20'), openLeaseTable(), 'nak - to 255.255.255.255:68'],
+  ['SELECTING another server', {}, selecting('10.77.0.129', other), leased('10.77.0.129'), 'another server was chosen'],
+  [
+    'INIT-REBOOT with the right address',
+    {},
+    requested('10.77.0.129'),
+    leased('10.77.0.129'),
+    'ack 10.77.0.129 to 255.255.255.255:68',
+  ],
+  [
+    'INIT-REBOOT with a wrong address',
+    {},
+    requested('10.77.0.131'),
+    leased('10.77.0.129'),
+    'nak - to 255.255.255.255:68',
+  ],
+  [
+    'INIT-REBOOT of an unknown node',
+    {},
+    requested('10.77.0.129'),
+    openLeaseTable(),
+    'an address that is not ours to judge',
+  ],
+  ['INIT-REBOOT from another network', {}, requested('192.168.1.5'), openLeaseTable(), 'nak - to 255.255.255.255:68'],
+  ['RENEWING', { ciaddr: ip('10.77.0.129') }, {}, leased('10.77.0.129'), 'ack 10.77.0.129 to 10.77.0.129:68'],
+  [
+    'RENEWING out of a range that was moved',
+    { ciaddr: ip('10.77.0.20') },
+    {},
+    leased('10.77.0.20'),
+    'ack 10.77.0.20 to 10.77.0.20:68',
+  ],
+  [
+    'RENEWING after the leases were lost',
+    { ciaddr: ip('10.77.0.129') },
+    {},
+    openLeaseTable(),
+    'ack 10.77.0.129 to 10.77.0.129:68',
+  ],
+  [
+    'RENEWING an address of another node',
+    { ciaddr: ip('10.77.0.130') },
+    {},
+    leased('10.77.0.130', { mac: '52:54:00:77:00:99' }),
+    'nak - to 255.255.255.255:68',
+  ],
+  [
+    'RENEWING a foreign address',
+    { ciaddr: ip('10.77.0.20') },
+    {},
+    openLeaseTable(),
+    'an address that is not ours to judge',
+  ],
+  ['neither address', {}, {}, openLeaseTable(), 'nothing to answer'],
+] as const)('reply() to a REQUEST: %s', (_, fields, options, leases, wanted) => {
+  expect(summary(reply(ask('request', fields, options), view, leases, now))).toBe(wanted);
+});
+
+test('reply() frees its offer when another server was chosen, but keeps a lease', () => {
+  const request = ask('request', {}, selecting('10.77.0.129', other));
+  expect(reply(request, view, leased('10.77.0.129', { state: 'offered' }), now).change).toEqual({ kind: 'drop', mac });
+  expect(reply(request, view, leased('10.77.0.129'), now).change).toBeUndefined();
+});
+
+test('reply() binds an acknowledged address for the lease time', () => {
+  const decision = reply(ask('request', {}, selecting('10.77.0.129')), view, openLeaseTable(), now);
+  const lease = { mac, address: '10.77.0.129', state: 'bound', expiresAtMs: now + 3_600_000 };
+  expect(decision.change).toEqual({ kind: 'set', lease });
+});
+
+test('reply() answers an INFORM without address and lease time', () => {
+  const decision = reply(ask('inform', { ciaddr: ip('10.77.0.50') }), view, openLeaseTable(), now);
+  expect(summary(decision)).toBe('ack - to 10.77.0.50:68');
+  const codes = decision.kind === 'reply' ? decision.packet.options.map(({ code }) => code) : [];
+  expect(codes).toEqual([53, 54, 1, 28, 3, 6, 15]);
+});
+
+test('reply() notes a DECLINE of an address that it gave, and no other', () => {
+  const declined = { mac, address: '10.77.0.129', state: 'declined', expiresAtMs: now + 600_000 };
+  const decision = reply(ask('decline', {}, selecting('10.77.0.129')), view, leased('10.77.0.129'), now);
+  expect(decision.change).toEqual({ kind: 'set', lease: declined });
+  expect(reply(ask('decline', {}, selecting('10.77.0.130')), view, leased('10.77.0.129'), now).change).toBeUndefined();
+});
+
+test('reply() keeps the record of a released address', () => {
+  const decision = reply(ask('release', { ciaddr: ip('10.77.0.129') }), view, leased('10.77.0.129'), now);
+  expect(decision.change).toMatchObject({ lease: { address: '10.77.0.129', state: 'released', expiresAtMs: now } });
+});
+
+test('reply() stays silent when no address is free', () => {
+  const full = { ...view, range: { first: view.range!.first, last: view.range!.first } };
+  const leases = leased('10.77.0.100', { mac: '52:54:00:77:00:99' });
+  expect(summary(reply(ask('discover'), full, leases, now))).toBe('no address is free');
+});
+
+test.each([
+  ['with a relay', { giaddr: ip('10.77.0.9') }, 'offer 10.77.0.129 to 10.77.0.9:67'],
+  ['with a relay of another subnet', { giaddr: ip('10.78.0.9') }, 'a relay of another subnet'],
+  ['with the broadcast flag', { flags: broadcastFlag }, 'offer 10.77.0.129 to 255.255.255.255:68'],
+] as const)('reply() to a DISCOVER %s', (_, fields, wanted) => {
+  expect(summary(reply(ask('discover', fields), view, openLeaseTable(), now))).toBe(wanted);
+});
+
+test('reply() sends a NAK to a relay with the broadcast flag', () => {
+  const request = ask('request', { giaddr: ip('10.77.0.9') }, requested('192.168.1.5'));
+  const decision = reply(request, view, openLeaseTable(), now);
+  expect(summary(decision)).toBe('nak - to 10.77.0.9:67');
+  expect(decision).toMatchObject({ packet: { flags: broadcastFlag, yiaddr: '0.0.0.0', ciaddr: '0.0.0.0' } });
+});
+
+test('reply() echoes option 82 whole and shortens itself for a node that takes 576 bytes', () => {
+  const relay = Uint8Array.from({ length: 250 }, (_, at) => at);
+  const decision = reply(
+    ask('discover', {}, { 82: relay }),
+    { ...view, domain: 'x'.repeat(60) },
+    openLeaseTable(),
+    now,
+  );
+  const options = decision.kind === 'reply' ? decision.packet.options : [];
+  expect(options.at(-1)).toEqual({ code: 82, value: relay });
+  expect(options.map(({ code }) => code)).not.toContain(optionCode.domainName);
+  expect(options.map(({ code }) => code)).toContain(optionCode.leaseTime);
+});
+
+test.each([
+  ['a reply', { op: 2 }, {}],
+  ['no Ethernet address', { htype: 6 }, {}],
+  ['no Ethernet address', { chaddr: new Uint8Array(16) }, {}],
+  ['a group address', { chaddr: new Uint8Array(6) }, {}],
+  ['a group address', { chaddr: new Uint8Array(6).fill(255) }, {}],
+  ['no known message type', {}, { 53: Uint8Array.of(10) }],
+  ['no known message type', {}, { 53: new Uint8Array() }],
+  ['a bad option', {}, { 50: Uint8Array.of(1) }],
+  ['a bad option', {}, { 93: Uint8Array.of(0, 0, 7) }],
+] as const)('reply() ignores %s', (reason, fields, options) => {
+  const received = { packet: packetWith(fields, options), listener: 'dhcp', from } as const;
+  expect(reply(received, view, openLeaseTable(), now)).toEqual({ kind: 'ignore', reason });
+});
+
+const proxy = { ...view, mode: 'proxy' } as const;
+
+test('reply() as proxyDHCP offers firmware siaddr and file, and no address', () => {
+  const decision = reply(captured('proxydhcp-ovmf-pxe', 0), proxy, openLeaseTable(), now);
+  expect(decision.change).toBeUndefined();
+  expect(decision.kind === 'reply' && show(decision.packet)).toBe(`op 2
+htype 1
+hops 0
+secs 0
+flags 32768
+ciaddr 0.0.0.0
+yiaddr 0.0.0.0
+siaddr 10.77.0.1
+giaddr 0.0.0.0
+sname
+file snponly.efi
+chaddr 525400770011
+xid bad78311
+53: 02
+54: 0a4d0001
+60: PXEClient
+43: 060108ff
+97: 0000000000000000000000000000000000`);
+});
+
+test('reply() as proxyDHCP offers iPXE its script without option 43', () => {
+  const decision = reply(captured('proxydhcp-bios-ipxe-rom-pxeservice', 0), proxy, openLeaseTable(), now);
+  const file = 'http://10.77.0.1:8480/boot/52-54-00-77-00-10/bios.ipxe';
+  expect(decision).toMatchObject({ packet: { file, siaddr: '10.77.0.1', yiaddr: '0.0.0.0' } });
+  const codes = decision.kind === 'reply' ? decision.packet.options.map(({ code }) => code) : [];
+  expect(codes).toEqual([53, 54, 60, 61, 97]);
+});
+
+test.each(['proxydhcp-ovmf-pxe', 'proxydhcp-bios-ipxe-rom'])('reply() answers %s on port 4011', (name) => {
+  const datagrams = readPcap(name);
+  const received = captured(
+    name,
+    datagrams.findIndex((one) => one.to.port === 4011),
+  );
+  const decision = reply(received, proxy, openLeaseTable(), now);
+  expect(summary(decision)).toBe(`ack - to ${received.from.address}:${received.from.port}`);
+  expect(decision).toMatchObject({ packet: { siaddr: '10.77.0.1', ciaddr: received.packet.ciaddr } });
+});
+
+test('reply() on port 4011 is silent about a boot server type that it is not', () => {
+  const received = captured('proxydhcp-bios-ipxe-rom-pxeservice', 5);
+  expect(summary(reply(received, proxy, openLeaseTable(), now))).toBe('a question to another server');
+});
+
+test('reply() as proxyDHCP never answers who does not boot over the network', () => {
+  const classes = [undefined, '', 'MSFT 5.0', 'pxeclient', 'xPXEClient', 'PXEClientX', 'android-dhcp-13', 'udhcp 1.35'];
+  let asked = 0;
+  for (const vendorClass of classes) {
+    for (const kind of Object.keys(types) as (keyof typeof types)[]) {
+      for (const listener of ['dhcp', 'pxe'] as const) {
+        const options = vendorClass === undefined ? {} : { [optionCode.vendorClass]: textBytes(vendorClass) };
+        const fields = { ciaddr: kind === 'discover' ? zeroAddress : ip('10.77.0.50') };
+        const received = { ...ask(kind, fields, options), listener, from: { address: '10.77.0.50', port: 68 } };
+        expect(reply(received, proxy, openLeaseTable(), now)).toMatchObject({ kind: 'ignore' });
+        asked += 1;
+      }
+    }
+  }
+  expect(asked).toBe(80);
+});
+
+test('reply() is silent when it is switched off, and to firmware without an NBP under proxyDHCP', () => {
+  const off = { ...view, mode: 'off' } as const;
+  expect(summary(reply(captured('linux-dhclient', 0), off, openLeaseTable(), now))).toBe('switched off');
+  const received = captured('proxydhcp-ovmf-pxe', 0);
+  const architecture = { code: optionCode.architecture, value: Uint8Array.of(0, 27) };
+  const options = [...received.packet.options.filter(({ code }) => code !== optionCode.architecture), architecture];
+  const decision = reply({ ...received, packet: { ...received.packet, options } }, proxy, openLeaseTable(), now);
+  expect(summary(decision)).toBe('no boot program for this firmware');
+});
+
+test('reply() never carries what RFC 2131 table 3 forbids in an answer', () => {
+  const forbidden: readonly number[] = [
+    optionCode.requestedAddress,
+    optionCode.parameterList,
+    optionCode.maxMessageSize,
+  ];
+  let answers = 0;
+  for (const name of ['bios-rom-virtio', 'bios-undionly', 'ovmf-pxe-snponly', 'ovmf-httpboot', 'linux-udhcpc']) {
+    const table = openLeaseTable();
+    for (const datagram of readPcap(name).filter((one) => one.to.port === 67)) {
+      const packet = decodePacket(datagram.bytes);
+      const decision = reply({ packet, listener: 'dhcp', from: datagram.from }, { ...view }, table, now);
+      if (decision.kind === 'ignore') continue;
+      answers += 1;
+      const codes = decision.packet.options.map(({ code }) => code);
+      expect(codes.filter((code) => forbidden.includes(code))).toEqual([]);
+      expect(new Set(codes).size).toBe(codes.length);
+      expect([decision.packet.xid, decision.to.address as Ipv4]).toEqual([packet.xid, broadcastAddress]);
+    }
+  }
+  expect(answers).toBeGreaterThan(12);
+});
