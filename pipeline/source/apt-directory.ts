@@ -103,6 +103,8 @@ async function writeConfiguration(path: string, { arch, sources }: { arch: Arch;
     'APT::Architecture': arch,
     'APT::Architectures': arch,
     'APT::Install-Recommends': 'false',
+    // Otherwise apt counts itself as essential.
+    'pkgCacheGen::ForceEssential': ',',
     // apt's own user cannot enter the state directory (0700).
     'APT::Sandbox::User': 'root',
     'Acquire::Languages': 'none',

@@ -1,5 +1,6 @@
 import { copyFile, link, mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { digestOf } from '../store/digest.ts';
 import type { Deb } from './apt.ts';
 import { packageFileName } from './package-list.ts';
 import { runProgram } from './program.ts';
@@ -9,7 +10,11 @@ import { runProgram } from './program.ts';
  * the lock. The files are linked where the file system allows it. The index is written without `dpkg-scanpackages`:
  * that needs dpkg-dev, and hashes everything again.
  */
-export async function writeDebRepository(debs: readonly Deb[], directory: string, signal?: AbortSignal): Promise<void> {
+export async function writeDebRepository(
+  debs: readonly Deb[],
+  directory: string,
+  { suite, signal }: { readonly suite: string; readonly signal?: AbortSignal | undefined },
+): Promise<void> {
   await mkdir(directory, { recursive: true });
   const stanzas: string[] = [];
   for (const deb of debs) {
@@ -19,5 +24,13 @@ export async function writeDebRepository(debs: readonly Deb[], directory: string
     const { sizeBytes, sha256 } = deb.package;
     stanzas.push(`${control.trimEnd()}\nFilename: ./${file}\nSize: ${sizeBytes}\nSHA256: ${sha256}\n`);
   }
-  await writeFile(join(directory, 'Packages'), `${stanzas.join('\n')}\n`);
+  const index = `${stanzas.join('\n')}\n`;
+  await writeFile(join(directory, 'Packages'), index);
+  await writeFile(join(directory, 'Release'), formatRelease(suite, index));
+}
+
+/** mmdebstrap finds the essential packages of a *suite*; without this file the repository belongs to none. */
+function formatRelease(suite: string, index: string): string {
+  const entry = `${digestOf(index)} ${Buffer.byteLength(index)} Packages`;
+  return `Suite: ${suite}\nCodename: ${suite}\nSHA256:\n ${entry}\n`;
 }

@@ -32,7 +32,16 @@ export async function makeSquashfs(
   const { epoch = 0, log, signal } = options;
   await mkdir(dirname(out), { recursive: true });
   await rm(out, { force: true });
-  const argv = ['mksquashfs', '/tree', `/out/${basename(out)}`, '-noappend', '-no-progress', '-quiet'];
+  const argv = [
+    'mksquashfs',
+    '/tree',
+    `/out/${basename(out)}`,
+    '-noappend',
+    '-no-progress',
+    '-quiet',
+    '-xattrs-exclude',
+    '^system.',
+  ];
   await toolRoot.run([...argv, ...formatOptions(options)], {
     // With -mkfs-time or -all-time beside it, mksquashfs ends with an error.
     env: { SOURCE_DATE_EPOCH: String(epoch) },

@@ -122,7 +122,7 @@ async function fill(fresh: string, options: ToolRootOptions): Promise<void> {
   const locked = await resolvePackages({ ...apt, packages });
   log?.(`tool root: ${locked.length} packages of Debian 13`);
   const debs = await downloadPackages(locked, join(fresh, 'debs'), apt);
-  await writeDebRepository(debs, join(fresh, 'debs'), signal);
+  await writeDebRepository(debs, join(fresh, 'debs'), { suite, signal });
   const argv = ['unshare', '--mount', '--pid', '--net', '--fork', '--kill-child', '--mount-proc', '--', 'mmdebstrap'];
   const names = locked.map((one) => one.name).join(',');
   const settings = ['force-unsafe-io', ...excluded.map((one) => `path-exclude=${one}`)].map(
