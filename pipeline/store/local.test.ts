@@ -78,6 +78,12 @@ test('putFile() of what is there already leaves one blob and no temporary file',
   expect(await readdir(join(store.path, 'tmp'))).toEqual([]);
 });
 
+test('putFile() of a blob of this store leaves it where it is', async () => {
+  const ref = await store.putBytes(hello);
+  expect(await store.putFile(store.blobPath(ref.digest))).toEqual(ref);
+  expect(await store.readBlob(ref.digest, 10)).toEqual(hello);
+});
+
 test('readBlob() refuses what is missing, too large or changed', async () => {
   const { digest } = await store.putBytes(hello);
   await expect(store.readBlob(digestOf('other'), 10)).rejects.toMatchObject({ code: 'BLOB_MISSING' });

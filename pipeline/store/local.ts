@@ -73,11 +73,12 @@ function blobs(parts: Parts): Omit<Store, keyof Records> {
   }
   async function putFile(path: string, { keep = false }: { readonly keep?: boolean } = {}): Promise<BlobRef> {
     if (!(await lstat(path)).isFile()) throw new Fault('BLOB_NOT_A_FILE', `Cannot store ${path}: not a regular file`);
-    const source = await onStoreFileSystem(path, { keep, temporary: parts.temporary() });
+    const source = await onStoreFileSystem(resolve(path), { keep, temporary: parts.temporary() });
     const ref = await digestOfFile(source);
+    if (source === blobPath(ref.digest)) return ref;
     if (await isIntact(ref)) await rm(source);
     else await take(source, ref.digest);
-    if (source !== path && !keep) await rm(path);
+    if (source !== resolve(path) && !keep) await rm(path);
     return ref;
   }
   /** A blob that was damaged on the disk is written anew rather than believed. */

@@ -1,0 +1,81 @@
+import { createHash } from 'node:crypto';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import bencode from 'bencode';
+import createTorrent from 'create-torrent';
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import { parseManifest } from '#bundle/manifest.ts';
+import { parseMetainfo } from '#bundle/metainfo.ts';
+import { openStore } from '#store/local.ts';
+import type { Store } from '#store/store.ts';
+import { packBundle } from './pack.ts';
+import type { SourceFile } from './source/source.ts';
+import { makeTorrent } from './torrent.ts';
+
+let directory: string;
+let store: Store;
+beforeEach(async () => {
+  directory = await mkdtemp(join(tmpdir(), 'bt-pack-'));
+  store = await openStore(join(directory, 'store'));
+});
+afterEach(() => rm(directory, { recursive: true, force: true }));
+
+// Not a multiple of the piece length, so that pieces span files and the last one is short.
+const kernel = Buffer.alloc(300_000, 'kernel');
+const initrd = Buffer.alloc(700_001, 'initrd');
+
+async function sources(): Promise<readonly SourceFile[]> {
+  const work = await store.workDirectory();
+  await writeFile(join(work, 'a'), kernel);
+  await writeFile(join(work, 'b'), initrd);
+  return [
+    { name: 'vmlinuz', role: 'kernel', path: join(work, 'a') },
+    { name: 'initrd.img', role: 'initrd', path: join(work, 'b') },
+  ];
+}
+
+const about = { kind: 'image', name: 'demo', arch: 'amd64', method: 'kexec' } as const;
+
+test('packBundle() names every file in the manifest, and all of them in the torrent', async () => {
+  const release = await packBundle(store, { ...about, files: await sources() });
+  const manifest = parseManifest(String(await store.readBlob(release.manifest.digest, 10_000)));
+  expect(manifest.files.map(({ name, role, sizeBytes }) => [name, role, sizeBytes])).toEqual([
+    ['initrd.img', 'initrd', 700_001],
+    ['vmlinuz', 'kernel', 300_000],
+  ]);
+  for (const file of manifest.files) await store.verifyBlob({ digest: file.sha256, sizeBytes: file.sizeBytes });
+  const metainfo = parseMetainfo(await store.readBlob(release.torrent.digest, 10_000));
+  expect(metainfo.files.map(({ name }) => name)).toEqual(['initrd.img', 'vmlinuz']);
+  expect(release.sizeBytes).toBe(1_000_001);
+});
+
+test('packBundle() twice is the same bundle, whatever order the files come in', async () => {
+  const first = await packBundle(store, { ...about, files: await sources() });
+  const second = await packBundle(store, { ...about, files: (await sources()).toReversed() });
+  expect(second).toEqual(first);
+});
+
+test('packBundle() with swarmRoles keeps the other files out of the torrent and in the manifest', async () => {
+  const release = await packBundle(store, { ...about, files: await sources(), swarmRoles: ['kernel'] });
+  expect(release.sizeBytes).toBe(300_000);
+  const metainfo = parseMetainfo(await store.readBlob(release.torrent.digest, 10_000));
+  expect(metainfo.files).toEqual([{ name: 'vmlinuz', sizeBytes: 300_000 }]);
+  expect(parseManifest(String(await store.readBlob(release.manifest.digest, 10_000))).files.length).toBe(2);
+});
+
+test('makeTorrent() has the infohash that create-torrent computes', async () => {
+  const [a, b] = [join(directory, 'initrd.img'), join(directory, 'vmlinuz')];
+  await writeFile(a, initrd);
+  await writeFile(b, kernel);
+  const ours = await makeTorrent('demo', [
+    { name: 'vmlinuz', sizeBytes: kernel.length, path: b },
+    { name: 'initrd.img', sizeBytes: initrd.length, path: a },
+  ]);
+  const options = { name: 'demo', private: true, pieceLength: 256 * 1024, announceList: [] };
+  const theirs = await new Promise<Uint8Array>((resolve, reject) => {
+    createTorrent([a, b], options, (error, torrent) => (error ? reject(error) : resolve(torrent)));
+  });
+  const { info } = bencode.decode(theirs);
+  expect(ours.infoHash).toBe(createHash('sha1').update(bencode.encode(info)).digest('hex'));
+});
