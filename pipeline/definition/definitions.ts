@@ -7,6 +7,7 @@ import { kernelOnlyParameters } from './kernel-parameters.ts';
 import { readImage } from './read-image.ts';
 import { type Read, readSite } from './read-site.ts';
 import type { Site } from './site.ts';
+import type { SiteOverlay } from './site-overlay.ts';
 import { namePattern } from './site-schema.ts';
 import { suggestion } from './suggestion.ts';
 
@@ -33,10 +34,10 @@ export const overlayLimitBytes = 64 * 1024 * 1024;
 const fileLimitBytes = 1024 * 1024;
 
 /** Reads `boot.config.yaml` and every `images/<name>/image.yaml`, and checks them against each other. */
-export async function readDefinitions(files: DefinitionFiles): Promise<ReadDefinitions> {
+export async function readDefinitions(files: DefinitionFiles, overlay?: SiteOverlay): Promise<ReadDefinitions> {
   const entries = await files.list('images/');
   const folders = foldersOf(entries);
-  const site = await readSiteFile(files);
+  const site = await readSiteFile(files, overlay);
   const images = await Promise.all(folders.map((name) => readImageFile(files, name, entries)));
   const faults = sortFaults([
     ...site.faults,
@@ -60,9 +61,9 @@ function foldersOf(entries: readonly FileEntry[]): readonly string[] {
   return [...new Set(names)].toSorted();
 }
 
-async function readSiteFile(files: DefinitionFiles): Promise<Read<Site>> {
+async function readSiteFile(files: DefinitionFiles, overlay: SiteOverlay | undefined): Promise<Read<Site>> {
   const text = await readText(files, siteFileName, 'A site begins with this file: see boot.config.yaml in the README');
-  return text instanceof Fault ? { faults: [text] } : readSite(siteFileName, text);
+  return text instanceof Fault ? { faults: [text] } : readSite(siteFileName, text, overlay);
 }
 
 async function readImageFile(

@@ -5,12 +5,13 @@ import { documentLimits } from './document.ts';
 import { definitionsInvalid } from './faults.ts';
 import { readSite } from './read-site.ts';
 import type { Site } from './site.ts';
+import type { SiteOverlay } from './site-overlay.ts';
 
 /**
  * Reads a `boot.config.yaml` from the disk, by itself: whether its images exist is the commit's concern.
  * @throws Fault `CONFIG_INVALID` when there is no such file; `DEFINITIONS_INVALID` with all that is wrong as its cause
  */
-export async function loadSite(path: string): Promise<Site> {
+export async function loadSite(path: string, overlay?: SiteOverlay): Promise<Site> {
   const text = await readFile(path, 'utf8').catch((cause) => {
     throw new Fault(
       'CONFIG_INVALID',
@@ -21,7 +22,7 @@ export async function loadSite(path: string): Promise<Site> {
       },
     );
   });
-  const { value, faults } = readSite(basename(path), text.slice(0, documentLimits.bytes + 1));
+  const { value, faults } = readSite(basename(path), text.slice(0, documentLimits.bytes + 1), overlay);
   if (!value) throw definitionsInvalid(path, faults);
   return value;
 }

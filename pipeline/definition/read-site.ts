@@ -5,6 +5,7 @@ import { definitionFault } from './faults.ts';
 import { parseIpv4, rangeProblem } from './ipv4.ts';
 import { compileCheck, formatPath } from './schema.ts';
 import type { Site } from './site.ts';
+import { type SiteOverlay, withOverlay } from './site-overlay.ts';
 import { type SiteFile, siteSchema } from './site-schema.ts';
 import { siteOf } from './site-values.ts';
 import { parseDuration } from './units.ts';
@@ -19,11 +20,11 @@ const leaseMinimumMs = 60_000;
 
 const check = compileCheck(siteSchema);
 
-/** Parses `boot.config.yaml`. @param file its name in faults */
-export function readSite(file: string, text: string): Read<Site> {
+/** Parses `boot.config.yaml`. @param file its name in faults @param overlay settings laid over it */
+export function readSite(file: string, text: string, overlay?: SiteOverlay): Read<Site> {
   const document = readDocument(file, text);
   if (Array.isArray(document)) return { faults: document };
-  const source = document as SourceDocument;
+  const source = withOverlay(document as SourceDocument, overlay);
   const faults = check(source);
   if (faults.length > 0) return { document: source, faults };
   const written = source.value as SiteFile;
