@@ -55,8 +55,8 @@ export class Console {
     this.#file.write(chunk);
     // biome-ignore lint/suspicious/noControlCharactersInRegex: a terminal's escape sequences begin with one
     const text = (this.#unfinished + chunk.toString('latin1')).replace(/\x1b\[[0-9;?=]*[A-Za-z]|\r/g, '');
-    const escape = text.lastIndexOf('\x1b', text.length);
-    const end = escape >= 0 && text.length - escape < 16 ? escape : text.length;
+    const escapeAt = text.lastIndexOf('\x1b', text.length);
+    const end = escapeAt >= 0 && text.length - escapeAt < 16 ? escapeAt : text.length;
     this.#unfinished = text.slice(end);
     this.#recent = (this.#recent + text.slice(0, end)).slice(-windowLength);
     for (const listener of this.#listeners) listener();

@@ -1,0 +1,46 @@
+import type { Status, StatusNode } from '../dashboard/view.ts';
+import type { Lab } from './lab.ts';
+import type { LabNode } from './node.ts';
+import type { TimelineNode } from './timeline.ts';
+
+/** The text by which a foreign kernel's console shows that its OS is up, by image name. */
+export type Expectations = ReadonlyMap<string, string>;
+
+/**
+ * Tells the runtime of every node whose console shows what only its OS prints. The agent's own last word is
+ * `executing`: only after that does the console count.
+ */
+export async function reportConsoles(lab: Lab, status: Status, expectations: Expectations): Promise<void> {
+  for (const node of lab.nodes) {
+    const seen = status.nodes.find((one) => one.mac === node.mac);
+    const text = seen?.image === undefined ? undefined : expectations.get(seen.image);
+    if (seen?.phase !== 'executing' || text === undefined || !node.console.has(text)) continue;
+    const startedMs = seen.phases[0]?.startedAtMs ?? status.nowMs;
+    await lab.reportUp(node, Math.max(0, status.nowMs - startedMs));
+  }
+}
+
+/** The nodes of a lab as its timeline shows them, in the order in which they were switched on. */
+export function timelineNodes(nodes: readonly LabNode[], status: Status): TimelineNode[] {
+  return nodes.flatMap((node) => {
+    const seen = status.nodes.find((one) => one.mac === node.mac);
+    return seen ? [timelineNode(node.name, seen)] : [];
+  });
+}
+
+/** Whether all nodes of the lab are up. */
+export function allUp(nodes: readonly LabNode[], status: Status): boolean {
+  return nodes.every((node) => status.nodes.some((one) => one.mac === node.mac && one.phase === 'up'));
+}
+
+function timelineNode(name: string, seen: StatusNode): TimelineNode {
+  const { session, phase, bytes, phases, image, version, percent, bytesPerSecond, fault } = seen;
+  return {
+    ...{ name, session, phase, bytes, phases },
+    ...(image !== undefined && { image }),
+    ...(version !== undefined && { version }),
+    ...(percent !== undefined && { percent }),
+    ...(bytesPerSecond !== undefined && { bytesPerSecond }),
+    ...(fault !== undefined && { fault }),
+  };
+}
