@@ -11,6 +11,3 @@ export interface SourceFile {
   /** Where its bytes are: below the `workPath` that the source was called with, or a blob of the store. */
   readonly path: string;
 }
-
-/** A file of the image's folder, from the commit or the work tree. `undefined`: there is no such file. */
-export type FolderReader = (path: string, limitBytes: number) => Promise<Buffer | undefined>;

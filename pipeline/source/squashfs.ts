@@ -6,9 +6,9 @@ import type { ToolRoot } from './tool-root.ts';
 export interface SquashfsOptions {
   /** `none` stores blocks as they are, for a tree of files that are compressed already. Default: `zstd`. */
   readonly compression?: 'zstd' | 'xz' | 'none';
-  /** Of zstd, 1 to 22. Default: 15, mksquashfs's own. */
+  /** Of zstd, 1 to 22. Default: 9: a tenth of the seconds of 15, and 1 % larger. */
   readonly level?: number;
-  /** A power of two from 4 KiB to 1 MiB; larger compresses better, smaller reads less for a small file. Default: 128 KiB. */
+  /** A power of two from 4 KiB to 1 MiB; larger compresses better, smaller reads less for a small file. Default: 256 KiB. */
   readonly blockBytes?: number;
   /** Seconds since 1970: the file system's date, and the latest that a file in it may have. Default: 0. */
   readonly epoch?: number;
@@ -55,11 +55,17 @@ export async function makeSquashfs(
   });
 }
 
-function formatOptions({ compression = 'zstd', level, blockBytes, isRootOwned = false }: SquashfsOptions): string[] {
+function formatOptions({
+  compression = 'zstd',
+  level = 9,
+  blockBytes = 256 * 1024,
+  isRootOwned = false,
+}: SquashfsOptions): string[] {
   return [
     ...(compression === 'none' ? ['-noI', '-noId', '-noD', '-noF', '-noX'] : ['-comp', compression]),
-    ...(compression === 'zstd' && level !== undefined ? ['-Xcompression-level', String(level)] : []),
-    ...(blockBytes === undefined ? [] : ['-b', String(blockBytes)]),
+    ...(compression === 'zstd' ? ['-Xcompression-level', String(level)] : []),
+    '-b',
+    String(blockBytes),
     ...(isRootOwned ? ['-all-root'] : []),
   ];
 }
