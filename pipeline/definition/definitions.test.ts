@@ -551,6 +551,21 @@ test('readDefinitions() reports all faults of a commit together, in order', asyn
   ]);
 });
 
+test('readDefinitions() lays settings over the file, and checks what comes out', async () => {
+  const settings = {
+    network: { interface: 'lab0', dhcp: { lease: '2m' } },
+    menu: { default: 'installer' },
+    groups: [],
+  };
+  const { definitions } = await readDefinitions(memoryFiles(sound), settings);
+  expect(definitions?.site.network.interface).toBe('lab0');
+  expect(definitions?.site.network.dhcp).toMatchObject({ leaseMs: 120_000, range: ['10.20.0.100', '10.20.0.199'] });
+  expect(definitions?.site.menu).toEqual({ default: 'installer', timeoutMs: 10_000 });
+  expect(definitions?.site.groups).toEqual([]);
+  const { faults } = await readDefinitions(memoryFiles(sound), { menu: { default: 'nowhere' } });
+  expect(faults.map((fault) => fault.code)).toEqual(['IMAGE_UNKNOWN']);
+});
+
 test('readDefinitions() warns of parameters that only a starting kernel reads', async () => {
   const files = memoryFiles({ ...sound, [image]: debian.replace('boottorrent.demo=1', 'quiet mem=1G nr_cpus=1') });
   const { definitions, warnings } = await readDefinitions(files);
