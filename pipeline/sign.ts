@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto';
 import { link, mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { formatTrustedComment } from '#bundle/catalog.ts';
@@ -77,8 +78,7 @@ export function signCatalog(
 
 /** Writes a file completely, unless there is one already. */
 async function writeNew(path: string, text: string, mode: number): Promise<boolean> {
-  const temporary = `${path}.${process.pid}`;
-  await rm(temporary, { force: true });
+  const temporary = `${path}.${randomBytes(8).toString('hex')}`;
   await writeFile(temporary, text, { mode, flag: 'wx', flush: true });
   try {
     // Unlike a rename, a link never replaces: a key that exists is never lost.

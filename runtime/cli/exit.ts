@@ -12,7 +12,15 @@ const statusByCode: Readonly<Record<string, number>> = {
   INTERFACE_NOT_BOUND: exitStatus.usage,
   INTERFACE_UNKNOWN: exitStatus.usage,
   SYSTEM_UNSUPPORTED: exitStatus.usage,
+  REVISION_UNKNOWN: exitStatus.usage,
   BUNDLE_SIGNATURE_INVALID: exitStatus.verification,
+  BUNDLE_KEY_UNKNOWN: exitStatus.verification,
+  CATALOG_INVALID: exitStatus.verification,
+  CATALOG_COMMENT_INVALID: exitStatus.verification,
+  MANIFEST_INVALID: exitStatus.verification,
+  TORRENT_INVALID: exitStatus.verification,
+  TORRENT_MISMATCH: exitStatus.verification,
+  BLOB_MISSING: exitStatus.verification,
   BLOB_DIGEST_MISMATCH: exitStatus.verification,
   STATE_LOCKED: exitStatus.tryLater,
 };
@@ -28,10 +36,16 @@ export function failWith(error: unknown): void {
     process.exitCode = exitStatus.failed;
     return;
   }
-  process.stderr.write(`${formatFault(error)} [${error.code}]\n`);
-  if (error.hint) process.stderr.write(`  ${error.hint}\n`);
-  for (let cause = error.cause; cause instanceof Error; cause = cause.cause) {
+  printFault(error);
+  if (error.cause instanceof AggregateError)
+    for (const one of error.cause.errors) if (one instanceof Fault) printFault(one);
+  for (let cause = error.cause; cause instanceof Error && cause.message !== ''; cause = cause.cause) {
     process.stderr.write(`  because: ${cause.message}\n`);
   }
   process.exitCode = statusByCode[error.code] ?? exitStatus.failed;
+}
+
+function printFault(fault: Fault): void {
+  process.stderr.write(`${formatFault(fault)} [${fault.code}]\n`);
+  if (fault.hint) process.stderr.write(`  ${fault.hint}\n`);
 }

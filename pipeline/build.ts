@@ -1,0 +1,152 @@
+import { rm } from 'node:fs/promises';
+import type { ImageRelease, Release } from '#bundle/catalog.ts';
+import { parseDigest, parseInfoHash } from '#bundle/digest.ts';
+import { Fault } from '#bundle/fault.ts';
+import { arches, manifestLimitBytes, parseManifest } from '#bundle/manifest.ts';
+import { recordReader } from '#bundle/record.ts';
+import type { Definitions } from '#definition/definitions.ts';
+import type { DefinitionFiles } from '#definition/files.ts';
+import type { ImageDefinition } from '#definition/image.ts';
+import { folderFileLimitBytes, type Gathered, gather, type Workshop } from './image-inputs.ts';
+import { packBundle } from './pack.ts';
+import { formatInputs, plan, type Step } from './plan.ts';
+import { obtainDebian } from './source/debian.ts';
+import { obtainFiles } from './source/files.ts';
+import type { SourceFile } from './source/source.ts';
+import { digestOf } from './store/digest.ts';
+import type { Store } from './store/store.ts';
+
+/** Told before each step, and once more at the end with `done` = `total`. */
+export type Progress = (progress: { readonly done: number; readonly total: number; readonly name: string }) => void;
+
+export interface BuildOptions extends Workshop {
+  readonly definitions: Definitions;
+  /** Where overlays and files of the images are read from. */
+  readonly files: DefinitionFiles;
+  /** What is built beside the images: told by the same progress. */
+  readonly bootstrap: () => Promise<Release>;
+  readonly progress?: Progress;
+}
+
+export interface Built {
+  readonly bootstraps: readonly Release[];
+  readonly images: readonly ImageRelease[];
+  /** Names of the images that were not in the store. */
+  readonly built: readonly string[];
+}
+
+/**
+ * Brings every image of a commit, and the bootstrap, into the store. What was built before from the same inputs is
+ * not built again.
+ * @throws those of the sources; nothing of a failed build is left but what the store can use again
+ */
+export async function build(options: BuildOptions): Promise<Built> {
+  const { definitions, files, progress } = options;
+  const total = definitions.images.length + 1;
+  progress?.({ done: 0, total, name: 'bootstrap' });
+  const bootstrap = await options.bootstrap();
+  const releases: ImageRelease[] = [];
+  const built: string[] = [];
+  for (const image of definitions.images) {
+    options.signal?.throwIfAborted();
+    progress?.({ done: releases.length + 1, total, name: image.name });
+    const gathered = await gather(image, files, options);
+    const step = await planOne(gathered, options.store);
+    if (step.kind === 'build') built.push(image.name);
+    const release = step.kind === 'reuse' ? step.release : await buildImage({ step, gathered, options });
+    releases.push({ ...release, title: image.title, method: image.method, cmdline: image.cmdline });
+  }
+  progress?.({ done: total, total, name: 'done' });
+  return { bootstraps: [bootstrap], images: releases, built };
+}
+
+async function planOne({ inputs }: Gathered, store: Store): Promise<Step> {
+  const digest = digestOf(formatInputs(inputs));
+  const release = await keptRelease(store, await store.readBuild(digest));
+  const [step] = plan([inputs], { digestOf, kept: new Map(release ? [[digest, release]] : []) });
+  return step as Step;
+}
+
+async function buildImage(one: {
+  readonly step: Step & { readonly kind: 'build' };
+  readonly gathered: Gathered;
+  readonly options: BuildOptions;
+}): Promise<Release> {
+  const { step, gathered, options } = one;
+  const { name, arch, method } = step.image;
+  const workPath = await options.store.workDirectory();
+  try {
+    const files = await obtain(gathered, { ...options, workPath });
+    const release = await packBundle(options.store, { kind: 'image', name, arch, method, files });
+    await options.store.writeBuild(step.inputs, release);
+    return release;
+  } finally {
+    await rm(workPath, { recursive: true, force: true });
+  }
+}
+
+async function obtain(
+  { inputs, overlay, packages }: Gathered,
+  options: BuildOptions & { readonly workPath: string },
+): Promise<readonly SourceFile[]> {
+  const { image } = inputs;
+  if (image.source.kind === 'debian') {
+    return obtainDebian({
+      ...options,
+      image: { ...image.source, arch: image.arch },
+      lock: packages,
+      ...(overlay && { overlayTar: overlay }),
+      toolRoot: await options.toolRoot(),
+    });
+  }
+  return obtainFiles({
+    ...options,
+    files: image.source.files,
+    arch: image.arch,
+    lock: packages,
+    readFolder: (path) => readFolderFile(options.files, { image, path }),
+  });
+}
+
+async function readFolderFile(
+  files: DefinitionFiles,
+  { image, path }: { readonly image: ImageDefinition; readonly path: string },
+): Promise<Buffer> {
+  return files.read(`images/${image.name}/${path}`, folderFileLimitBytes);
+}
+
+/** A release that was kept, if it can be read and every file of it is still there. */
+async function keptRelease(store: Store, kept: unknown): Promise<Release | undefined> {
+  if (kept === undefined) return undefined;
+  try {
+    const release = parseRelease(kept);
+    const manifest = parseManifest((await store.readBlob(release.manifest.digest, manifestLimitBytes)).toString());
+    const digests = [release.torrent.digest, ...manifest.files.map(({ sha256 }) => sha256)];
+    const isThere = await Promise.all(digests.map((digest) => store.has(digest)));
+    return isThere.every(Boolean) ? release : undefined;
+  } catch (error) {
+    if (error instanceof Fault) return undefined;
+    throw error;
+  }
+}
+
+function parseRelease(value: unknown): Release {
+  const record = recordReader(value, 'a kept build', 'BUILD_INVALID');
+  const blob = (key: 'manifest' | 'torrent') => {
+    const inner = record.record(key);
+    return { inner, digest: parseDigest(inner.string('digest')), sizeBytes: inner.integer('sizeBytes') };
+  };
+  const { digest, sizeBytes } = blob('manifest');
+  const torrent = blob('torrent');
+  return {
+    name: record.string('name', 64),
+    arch: record.oneOf('arch', arches),
+    manifest: { digest, sizeBytes },
+    sizeBytes: record.integer('sizeBytes'),
+    torrent: {
+      digest: torrent.digest,
+      sizeBytes: torrent.sizeBytes,
+      infoHash: parseInfoHash(torrent.inner.string('infoHash')),
+    },
+  };
+}

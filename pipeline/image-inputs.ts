@@ -1,0 +1,103 @@
+import type { Digest } from '#bundle/digest.ts';
+import { Fault } from '#bundle/fault.ts';
+import type { DefinitionFiles } from '#definition/files.ts';
+import type { ImageDefinition } from '#definition/image.ts';
+import { overlayTar } from './overlay.ts';
+import type { ImageInputs } from './plan.ts';
+import { debianRecipe, debianRequest } from './source/debian.ts';
+import { filesRequests } from './source/files.ts';
+import { type LockOptions, lockPackages } from './source/lock.ts';
+import type { LockedPackage } from './source/package-list.ts';
+import type { LogLine } from './source/source.ts';
+import type { ToolRoot } from './source/tool-root.ts';
+import { digestOf } from './store/digest.ts';
+import type { Store } from './store/store.ts';
+
+/** What every build needs of its surroundings. */
+export interface Workshop {
+  readonly store: Store;
+  /** Where tool roots and package lists are kept, usually `<state>/tools`. */
+  readonly cachePath: string;
+  /** Opened only when something needs it. */
+  readonly toolRoot: () => Promise<ToolRoot>;
+  /** Root URI of the Debian archive. Default: the mirror of this host, else Debian's. */
+  readonly mirror?: string;
+  /** Resolve packages anew although the store remembers an answer. Default: false. */
+  readonly refresh?: boolean;
+  readonly log?: LogLine;
+  readonly signal?: AbortSignal;
+}
+
+/** An image with everything that its build reads, none of it built yet. */
+export interface Gathered {
+  readonly inputs: ImageInputs;
+  readonly overlay: Uint8Array | undefined;
+  readonly packages: readonly LockedPackage[];
+}
+
+/** Files in an image's folder that a source may name: they travel to every node, but they must also fit into memory. */
+export const folderFileLimitBytes = 1024 * 1024 * 1024;
+
+const lockFileLimitBytes = 4 * 1024 * 1024;
+
+/** Reads and locks what an image is made of. @throws those of the sources' locks */
+export async function gather(image: ImageDefinition, files: DefinitionFiles, workshop: Workshop): Promise<Gathered> {
+  const lockFile = await readLockFile(files, image.name);
+  const options = { ...workshop, ...(lockFile && { lockFile }) };
+  if (image.source.kind === 'debian') {
+    const overlay = await overlayTar(files, image.name);
+    const packages = await lockPackages(debianRequest({ ...image.source, arch: image.arch }), options);
+    const inputs: ImageInputs = {
+      image,
+      ...(overlay && { overlay: digestOf(overlay) }),
+      files: {},
+      packages: packages.map((one) => one.sha256),
+      recipe: await debianRecipe(),
+      tools: (await workshop.toolRoot()).versions,
+    };
+    return { inputs, overlay, packages };
+  }
+  const packages = await lockOrigins(image, options);
+  const inputs: ImageInputs = {
+    image,
+    files: await folderDigests(image, files),
+    packages: packages.map((one) => one.sha256),
+    recipe: 'none',
+    tools: {},
+  };
+  return { inputs, overlay: undefined, packages };
+}
+
+/** The packages that hold files of an image, each alone: nothing of what they depend on is used. */
+async function lockOrigins({ source, arch }: ImageDefinition, options: LockOptions): Promise<readonly LockedPackage[]> {
+  const packages: LockedPackage[] = [];
+  for (const request of source.kind === 'files' ? filesRequests(source.files, arch) : []) {
+    packages.push(...(await lockPackages(request, options)));
+  }
+  return packages;
+}
+
+async function readLockFile(
+  files: DefinitionFiles,
+  name: string,
+): Promise<{ readonly name: string; readonly text: string } | undefined> {
+  const path = `images/${name}/image.lock`;
+  try {
+    return { name: path, text: (await files.read(path, lockFileLimitBytes)).toString() };
+  } catch (error) {
+    if (error instanceof Fault && error.code === 'FILE_MISSING') return undefined;
+    throw error;
+  }
+}
+
+async function folderDigests(
+  { name, source }: ImageDefinition,
+  files: DefinitionFiles,
+): Promise<Readonly<Record<string, Digest>>> {
+  const digests: Record<string, Digest> = {};
+  for (const { origin } of source.kind === 'files' ? source.files : []) {
+    if (origin.kind !== 'path') continue;
+    digests[origin.path] = digestOf(await files.read(`images/${name}/${origin.path}`, folderFileLimitBytes));
+  }
+  return digests;
+}

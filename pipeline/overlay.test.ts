@@ -1,0 +1,37 @@
+import { execFileSync } from 'node:child_process';
+import { chmod, mkdir, mkdtemp, rm, utimes, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import { directoryFiles } from '#definition/directory-files.ts';
+import { overlayTar } from './overlay.ts';
+
+let directory: string;
+beforeEach(async () => {
+  directory = await mkdtemp(join(tmpdir(), 'bt-overlay-'));
+  await mkdir(join(directory, 'images/a/overlay/usr/bin'), { recursive: true });
+  await writeFile(join(directory, 'images/a/overlay/usr/bin/run'), '#!/bin/sh\n', { mode: 0o700 });
+  await writeFile(join(directory, 'images/a/overlay/motd'), 'hello', { mode: 0o600 });
+});
+afterEach(() => rm(directory, { recursive: true }));
+
+test('overlayTar() is a tar that GNU tar lists: root owns, two modes, no folders, no dates', async () => {
+  const tar = await overlayTar(directoryFiles(directory), 'a');
+  const listed = execFileSync('tar', ['-tvf', '-', '--utc'], { input: tar, encoding: 'utf8' });
+  expect(listed.replaceAll(/ +/g, ' ')).toBe(
+    ['-rw-r--r-- root/root 5 1970-01-01 00:00 motd', '-rwxr-xr-x root/root 10 1970-01-01 00:00 usr/bin/run', ''].join(
+      '\n',
+    ),
+  );
+});
+
+test('overlayTar() of the same files is the same bytes, whatever their dates and other mode bits', async () => {
+  const first = await overlayTar(directoryFiles(directory), 'a');
+  await utimes(join(directory, 'images/a/overlay/motd'), 1, 1);
+  await chmod(join(directory, 'images/a/overlay/motd'), 0o664);
+  expect(await overlayTar(directoryFiles(directory), 'a')).toEqual(first);
+});
+
+test('overlayTar() is undefined without an overlay', async () => {
+  expect(await overlayTar(directoryFiles(directory), 'b')).toBeUndefined();
+});

@@ -1,0 +1,97 @@
+import { join } from 'node:path';
+import type { PublicKey, SecretKey } from '#bundle/signature.ts';
+import type { Built } from '#pipeline/build.ts';
+import type { Store } from '#store/store.ts';
+import type { BuildFlags } from './build.ts';
+import { findPlace, loadSiteHere, openDefinitions, type Place, type Source } from './builder.ts';
+import type { Reporter } from './report.ts';
+
+export interface Workpiece {
+  readonly built: Built;
+  readonly source: Source;
+  readonly store: Store;
+  readonly key: SecretKey;
+}
+
+/**
+ * Builds a commit and hands the result to `then`, all under the state directory's build lock: two builds of one state
+ * directory wait for each other.
+ */
+export async function buildCommit(
+  flags: BuildFlags,
+  { reporter, signal }: { readonly reporter: Reporter; readonly signal: AbortSignal },
+  then: (workpiece: Workpiece) => Promise<void>,
+): Promise<void> {
+  const { withFileLock } = await import('#pipeline/source/file-lock.ts');
+  const place = await findPlace(flags);
+  // The commit first: its faults are the ones to be shown when the file on the disk is the same broken one.
+  const source = await openDefinitions(place, flags);
+  try {
+    reporter.warn(source.warnings);
+    const { site, storePath } = await loadSiteHere(place, flags);
+    const { key, keys } = await openKeys({ place, flags, reporter, publicKeys: site.trust.publicKeys });
+    await withFileLock(
+      join(place.statePath, 'build.lock'),
+      async () => {
+        const store = await (await import('#store/local.ts')).openStore(storePath);
+        const built = await buildAll({ flags, place, source, store, keys, reporter, signal });
+        signal.throwIfAborted();
+        await then({ built, source, store, key });
+      },
+      signal,
+    );
+  } finally {
+    await source.files.close();
+  }
+}
+
+async function openKeys(options: {
+  readonly place: Place;
+  readonly flags: BuildFlags;
+  readonly reporter: Reporter;
+  readonly publicKeys: readonly string[];
+}): Promise<{ readonly key: SecretKey; readonly keys: readonly PublicKey[] }> {
+  const { place, flags, reporter, publicKeys } = options;
+  const { openKeyPair, readSecretKey, trustedKeys } = await import('#pipeline/sign.ts');
+  if (flags.key !== undefined) {
+    const key = await readSecretKey(flags.key);
+    return { key, keys: trustedKeys(publicKeys, key) };
+  }
+  const { key, isNew } = await openKeyPair(place.statePath);
+  if (isNew) reporter.detail(`made the key pair ${key.keyId} in ${place.statePath}/keys`);
+  return { key, keys: trustedKeys(publicKeys, key) };
+}
+
+async function buildAll(options: {
+  readonly flags: BuildFlags;
+  readonly place: Place;
+  readonly source: Source;
+  readonly store: Store;
+  readonly keys: readonly PublicKey[];
+  readonly reporter: Reporter;
+  readonly signal: AbortSignal;
+}): Promise<Built> {
+  const { flags, place, source, store, keys, reporter, signal } = options;
+  const { build } = await import('#pipeline/build.ts');
+  const { openToolRoot } = await import('#pipeline/source/tool-root.ts');
+  const { buildBootstrap } = await import('#bootstrap/build.ts');
+  const cachePath = join(place.statePath, 'tools');
+  const mirror = flags.mirror === undefined ? {} : { mirror: flags.mirror };
+  const surroundings = { cachePath, ...mirror, log: reporter.detail, signal };
+  let opened: ReturnType<typeof openToolRoot> | undefined;
+  const toolRoot = () => {
+    opened ??= openToolRoot(surroundings);
+    return opened;
+  };
+  const bootstrap = async () =>
+    buildBootstrap({ ...surroundings, store, toolRoot: await toolRoot(), publicKeys: keys, arch: 'amd64' });
+  return build({
+    ...source,
+    ...surroundings,
+    store,
+    toolRoot,
+    refresh: flags.refresh,
+    bootstrap,
+    progress: reporter.progress,
+  });
+}
