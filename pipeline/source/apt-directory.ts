@@ -36,7 +36,7 @@ export async function openAptDirectory(options: AptOptions): Promise<AptDirector
   const sources = formatSources(suite, mirror);
   const name = createHash('sha256').update(`${arch}\n${sources}`).digest('hex').slice(0, 16);
   const path = join(cachePath, `apt-${suite}-${arch}-${name}`);
-  const env = { ...plainEnvironment, APT_CONFIG: join(path, 'apt.conf') };
+  const env = { ...plainEnvironment, ...proxies(), APT_CONFIG: join(path, 'apt.conf') };
   const update = async (): Promise<void> => {
     await writeConfiguration(path, { arch, sources });
     if (await isFresh(join(path, 'updated'))) return;
@@ -56,6 +56,12 @@ export async function openAptDirectory(options: AptOptions): Promise<AptDirector
 export function common(options: Pick<AptOptions, 'log' | 'signal'>): { log?: LogLine; signal?: AbortSignal } {
   const { log, signal } = options;
   return { ...(log && { log }), ...(signal && { signal }) };
+}
+
+/** The one thing that is taken from this process's environment: without it some hosts reach no mirror at all. */
+function proxies(): Readonly<Record<string, string>> {
+  const names = ['http_proxy', 'https_proxy', 'no_proxy'];
+  return Object.fromEntries(names.flatMap((name) => (process.env[name] ? [[name, process.env[name]] as const] : [])));
 }
 
 function formatSources(suite: string, mirror: Mirror): string {

@@ -69,8 +69,9 @@ export async function fetchPackages(
   locked: readonly LockedPackage[],
   { store, ...options }: AptOptions & { readonly store: Store },
 ): Promise<readonly Deb[]> {
-  const stored = await Promise.all(locked.map((one) => store.has(one.sha256)));
-  const missing = locked.filter((_, index) => !stored[index]);
+  const unique = [...new Map(locked.map((one) => [one.sha256, one])).values()];
+  const stored = await Promise.all(unique.map((one) => store.has(one.sha256)));
+  const missing = unique.filter((_, index) => !stored[index]);
   if (missing.length > 0) {
     const directory = await store.workDirectory();
     try {
@@ -79,7 +80,7 @@ export async function fetchPackages(
       await rm(directory, { recursive: true, force: true });
     }
   }
-  return locked.map((one) => ({ package: one, path: store.blobPath(one.sha256) }));
+  return unique.map((one) => ({ package: one, path: store.blobPath(one.sha256) }));
 }
 
 /** Unpacks the files of packages into `directory`, which need not exist; no script of theirs is run. */

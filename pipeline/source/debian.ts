@@ -54,9 +54,13 @@ export function debianRequest({ suite, arch, packages }: DebianImage): PackageRe
   return { suite, arch, packages: ['?essential', ...packages], dependencies: true };
 }
 
-/** A digest of how this source works: a part of the inputs of every image that is built by it. */
+/**
+ * A digest of how this source works: a part of the inputs of every image that is built by it. It is that of the
+ * program's text, because a number to be raised by hand would be forgotten.
+ */
 export async function debianRecipe(): Promise<Digest> {
-  return digestOf(JSON.stringify([1, excluded, await readFile(recipePath('scrub.sh'), 'utf8')]));
+  const files = ['debian.ts', 'deb-repository.ts', 'scrub.sh', 'squashfs.ts'];
+  return digestOf((await Promise.all(files.map((file) => readFile(recipePath(file), 'utf8')))).join('\0'));
 }
 
 /**

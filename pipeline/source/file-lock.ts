@@ -34,6 +34,7 @@ async function obtained(
 ): Promise<void> {
   const stopWaiting = (): void => void holder.kill();
   signal?.addEventListener('abort', stopWaiting, { once: true });
+  if (signal?.aborted) stopWaiting();
   try {
     const [first] = await Promise.race([once(holder.stdout, 'data'), closed]);
     signal?.throwIfAborted();

@@ -80,6 +80,10 @@ async function obtainFromPackage(
   options: FilesOptions,
 ): Promise<string> {
   const own = options.lock.filter(({ name }) => name === origin.package);
+  if (new Set(own.map(({ sha256 }) => sha256)).size > 1) {
+    const message = `Cannot take files out of the package ${origin.package}: two versions of it are locked`;
+    throw new Fault('LOCK_STALE', message, { hint: 'Name one suite for all files of a package', retry: 'stalled' });
+  }
   const directory = join(options.workPath, `package ${origin.suite} ${origin.package}`);
   if ((await mkdir(directory, { recursive: true })) !== undefined) {
     const debs = await fetchPackages(own, { ...options, suite: origin.suite });

@@ -1,0 +1,28 @@
+import { expect, it } from 'vitest';
+import { chooseMirror, hostMirror } from './apt-mirror.ts';
+
+it('hostMirror() takes the archives of the host’s own suite, and leaves other repositories alone', () => {
+  const targets = [
+    'https://packages.example.test/apt cloud-bookworm',
+    'http://tools.example.test/node bookworm',
+    'http://mirror.example.test/pub/debian/ bookworm',
+    'http://mirror.example.test/pub/debian/ bookworm-updates',
+    'http://security.example.test/debian-security/ bookworm-security',
+  ].join('\n');
+  expect(hostMirror(targets, 'bookworm')).toEqual({
+    debian: 'http://mirror.example.test/pub/debian',
+    'debian-security': 'http://security.example.test/debian-security',
+  });
+});
+
+it('hostMirror() has no security updates where the host has none', () => {
+  expect(hostMirror('http://mirror.example.test/debian bookworm', 'bookworm')).toEqual({
+    debian: 'http://mirror.example.test/debian',
+  });
+});
+
+it('chooseMirror() prefers the mirror that is named', async () => {
+  expect(await chooseMirror('http://mirror.example.test/debian/')).toEqual({
+    debian: 'http://mirror.example.test/debian',
+  });
+});
