@@ -7,6 +7,7 @@ import { recordReader } from '#bundle/record.ts';
 import type { Definitions } from '#definition/definitions.ts';
 import type { DefinitionFiles } from '#definition/files.ts';
 import type { ImageDefinition } from '#definition/image.ts';
+import { concurrently } from './concurrently.ts';
 import { folderFileLimitBytes, type Gathered, gather, type Workshop } from './image-inputs.ts';
 import { packBundle } from './pack.ts';
 import { formatInputs, plan, type Step } from './plan.ts';
@@ -16,7 +17,7 @@ import type { SourceFile } from './source/source.ts';
 import { digestOf } from './store/digest.ts';
 import type { Store } from './store/store.ts';
 
-/** Told before each step, and once more at the end with `done` = `total`. */
+/** Told when each step begins, and once more at the end with `done` = `total`. */
 export type Progress = (progress: { readonly done: number; readonly total: number; readonly name: string }) => void;
 
 export interface BuildOptions extends Workshop {
@@ -24,7 +25,7 @@ export interface BuildOptions extends Workshop {
   /** Where overlays and files of the images are read from. */
   readonly files: DefinitionFiles;
   /** What is built beside the images: told by the same progress. */
-  readonly bootstrap: () => Promise<Release>;
+  readonly bootstrap: (signal: AbortSignal) => Promise<Release>;
   readonly progress?: Progress;
 }
 
@@ -35,29 +36,54 @@ export interface Built {
   readonly built: readonly string[];
 }
 
+/** Steps download, unpack and compress by turns: two keep network and processors busy without filling the disk. */
+const atOnce = 2;
+
 /**
  * Brings every image of a commit, and the bootstrap, into the store. What was built before from the same inputs is
  * not built again.
  * @throws those of the sources; nothing of a failed build is left but what the store can use again
  */
 export async function build(options: BuildOptions): Promise<Built> {
-  const { definitions, files, progress } = options;
+  const { definitions, progress, signal } = options;
   const total = definitions.images.length + 1;
-  progress?.({ done: 0, total, name: 'bootstrap' });
-  const bootstrap = await options.bootstrap();
-  const releases: ImageRelease[] = [];
+  let done = 0;
+  const step = <T>(name: string, work: (signal: AbortSignal) => Promise<T>) => {
+    return async (signal: AbortSignal): Promise<T> => {
+      progress?.({ done, total, name });
+      const result = await work(signal);
+      done++;
+      return result;
+    };
+  };
   const built: string[] = [];
-  for (const image of definitions.images) {
-    options.signal?.throwIfAborted();
-    progress?.({ done: releases.length + 1, total, name: image.name });
-    const gathered = await gather(image, files, options);
-    const step = await planOne(gathered, options.store);
-    if (step.kind === 'build') built.push(image.name);
-    const release = step.kind === 'reuse' ? step.release : await buildImage({ step, gathered, options });
-    releases.push({ ...release, title: image.title, method: image.method, cmdline: image.cmdline });
-  }
-  progress?.({ done: total, total, name: 'done' });
-  return { bootstraps: [bootstrap], images: releases, built };
+  const tasks = [
+    step('bootstrap', options.bootstrap),
+    ...definitions.images.map((image) =>
+      step(image.name, async (signal) => {
+        const result = await bring(image, { ...options, signal });
+        if (result.isNew) built.push(image.name);
+        return result.release;
+      }),
+    ),
+  ];
+  const [bootstrap, ...releases] = await concurrently(tasks, { limit: atOnce, ...(signal && { signal }) });
+  progress?.({ done, total, name: 'done' });
+  const images = definitions.images.map(({ title, method, cmdline }, index) => {
+    return { ...(releases[index] as Release), title, method, cmdline };
+  });
+  return { bootstraps: [bootstrap as Release], images, built: built.toSorted() };
+}
+
+/** An image's release: the one in the store if its inputs are the same, else a new one. */
+async function bring(
+  image: ImageDefinition,
+  options: BuildOptions,
+): Promise<{ readonly release: Release; readonly isNew: boolean }> {
+  const gathered = await gather(image, options.files, options);
+  const step = await planOne(gathered, options.store);
+  if (step.kind === 'reuse') return { release: step.release, isNew: false };
+  return { release: await buildImage({ step, gathered, options }), isNew: true };
 }
 
 async function planOne({ inputs }: Gathered, store: Store): Promise<Step> {
@@ -116,7 +142,7 @@ async function readFolderFile(
 }
 
 /** A release that was kept, if it can be read and every file of it is still there. */
-async function keptRelease(store: Store, kept: unknown): Promise<Release | undefined> {
+export async function keptRelease(store: Store, kept: unknown): Promise<Release | undefined> {
   if (kept === undefined) return undefined;
   try {
     const release = parseRelease(kept);

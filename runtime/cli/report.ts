@@ -16,7 +16,7 @@ export function openReporter(flags: { readonly json: boolean; readonly verbose?:
   return {
     progress(progress) {
       if (flags.json) say({ kind: 'progress', ...progress });
-      else if (progress.done < progress.total) tell(`[${progress.done + 1}/${progress.total}] ${progress.name}`);
+      else if (progress.done < progress.total) tell(`[${progress.done}/${progress.total} done] ${progress.name}`);
     },
     detail(line) {
       if (flags.verbose) tell(`  ${line}`);

@@ -77,20 +77,19 @@ async function buildAll(options: {
   const { buildBootstrap } = await import('#bootstrap/build.ts');
   const cachePath = join(place.statePath, 'tools');
   const mirror = flags.mirror === undefined ? {} : { mirror: flags.mirror };
-  const surroundings = { cachePath, ...mirror, log: reporter.detail, signal };
+  const surroundings = { cachePath, ...mirror, refresh: flags.refresh, log: reporter.detail, signal };
   let opened: ReturnType<typeof openToolRoot> | undefined;
   const toolRoot = () => {
     opened ??= openToolRoot(surroundings);
     return opened;
   };
-  const bootstrap = async () =>
-    buildBootstrap({ ...surroundings, store, toolRoot: await toolRoot(), publicKeys: keys, arch: 'amd64' });
+  const bootstrap = async (signal: AbortSignal) =>
+    buildBootstrap({ ...surroundings, signal, store, toolRoot: await toolRoot(), publicKeys: keys, arch: 'amd64' });
   return build({
     ...source,
     ...surroundings,
     store,
     toolRoot,
-    refresh: flags.refresh,
     bootstrap,
     progress: reporter.progress,
   });
