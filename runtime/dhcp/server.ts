@@ -59,13 +59,15 @@ export async function openDhcpServer(options: DhcpServerOptions): Promise<DhcpSe
   };
 }
 
+const listeners = ['dhcp', 'pxe'] as const;
+
 async function run(state: State, signal: AbortSignal): Promise<void> {
   const { sockets } = state.options;
   const ended = Promise.withResolvers<void>();
   signal.addEventListener('abort', () => ended.resolve(), { once: true });
   if (signal.aborted) ended.resolve();
   try {
-    for (const listener of ['dhcp', 'pxe'] as const) {
+    for (const listener of listeners) {
       const socket = sockets[listener];
       socket.setBroadcast(true);
       socket.on('error', ended.reject);
@@ -79,9 +81,9 @@ async function run(state: State, signal: AbortSignal): Promise<void> {
     }
     await ended.promise;
   } finally {
-    for (const socket of Object.values(sockets)) socket.removeAllListeners('message');
+    for (const listener of listeners) sockets[listener].removeAllListeners('message');
     await state.backlog.drained();
-    for (const socket of Object.values(sockets)) socket.close();
+    for (const listener of listeners) sockets[listener].close();
   }
 }
 

@@ -1,7 +1,7 @@
 #!/usr/bin/perl
 # Opens the boot sockets bound to one interface, and becomes the given command, which inherits them:
 #
-#     perl launch.pl INTERFACE COMMAND [ARGUMENT...]
+#     perl launch.pl [--sockets=dhcp,pxe,tftp] INTERFACE COMMAND [ARGUMENT...]
 #
 # Node cannot bind a UDP socket to a device, and a socket on 0.0.0.0 hears every interface. This follows systemd's
 # protocol (sd_listen_fds(3)): sockets from descriptor 3 on, LISTEN_FDS, LISTEN_FDNAMES, LISTEN_PID. Perl, because
@@ -16,8 +16,14 @@ use Socket;
 my $bind_to_device = 25;
 my @ports = ( [ dhcp => 67 ], [ pxe => 4011 ], [ tftp => 69 ] );
 
+# Only the named ones: a socket that nobody reads would still take packets away from another server of this machine.
+if ( @ARGV && $ARGV[0] =~ /^--sockets=([a-z,]+)$/ ) {
+    my %wanted = map { $_ => 1 } split /,/, $1;
+    @ports = grep { $wanted{ $_->[0] } } @ports;
+    shift @ARGV;
+}
 my ( $interface, @command ) = @ARGV;
-die "usage: launch.pl INTERFACE COMMAND [ARGUMENT...]\n" unless @command;
+die "usage: launch.pl [--sockets=NAME,...] INTERFACE COMMAND [ARGUMENT...]\n" unless @command;
 
 my @sockets = map { open_socket(@$_) } @ports;
 
