@@ -1,6 +1,7 @@
-import type { BlobRef, Catalog } from '#bundle/catalog.ts';
+import type { BlobRef } from '#bundle/catalog.ts';
 import type { Digest, InfoHash } from '#bundle/digest.ts';
-import { type Manifest, parseManifest } from '#bundle/manifest.ts';
+import type { Manifest } from '#bundle/manifest.ts';
+import type { Menu } from '../boot/menu.ts';
 
 /** One release with everything that serving it takes. Its identity is its manifest's digest. */
 export interface ServedBundle {
@@ -33,20 +34,15 @@ export interface ObservedState {
   readonly inUse: ReadonlySet<Digest>;
 }
 
-/**
- * What a verified catalog asks for.
- * @param manifests texts by digest, of every manifest that the catalog names
- * @throws Fault `MANIFEST_INVALID`
- */
-export function desiredState(
-  catalog: Catalog | undefined,
-  { digest, manifests }: { readonly digest?: Digest; readonly manifests: ReadonlyMap<Digest, string> },
-): DesiredState {
-  if (!catalog || digest === undefined) return { bundles: [] };
+/** What a verified catalog asks for. Absent: nothing was published yet. */
+export function desiredState(menu: Menu | undefined): DesiredState {
+  if (!menu) return { bundles: [] };
   const bundles = new Map<Digest, ServedBundle>();
-  for (const { name, manifest, torrent } of [...catalog.bootstraps, ...catalog.images]) {
-    const { kind, files } = parseManifest(manifests.get(manifest.digest) ?? '');
+  for (const { name, manifest, torrent } of [...menu.catalog.bootstraps, ...menu.catalog.images]) {
+    const release = menu.releases.get(manifest.digest);
+    if (!release) throw new TypeError(`The menu has no ${name}`);
+    const { kind, files } = release.manifest;
     bundles.set(manifest.digest, { name, kind, infoHash: torrent.infoHash, manifest, torrent, files });
   }
-  return { catalog: digest, bundles: [...bundles.values()] };
+  return { catalog: menu.catalogDigest, bundles: [...bundles.values()] };
 }

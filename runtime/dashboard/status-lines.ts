@@ -1,0 +1,43 @@
+import type { Status, StatusNode } from './view.ts';
+
+/** The status for a terminal. */
+export function statusLines(status: Status): readonly string[] {
+  return [
+    headline(status),
+    ...(status.building
+      ? [`building  ${status.building.done} of ${status.building.total}: ${status.building.name}`]
+      : []),
+    ...refusalLines(status),
+    ...(status.needsRestart.length > 0 ? [`needs restart  ${status.needsRestart.join(', ')}`] : []),
+    ...status.images.map((image) => `image  ${image.name}@${image.version}  ${image.method}  ${image.title}`),
+    ...status.draining.map((one) => `draining  ${one.name}@${one.version}`),
+    ...status.nodes.flatMap(nodeLines),
+  ].map(printable);
+}
+
+function headline({ site, ready, revision, serial }: Status): string {
+  return ready
+    ? `${site}  serving ${revision?.slice(0, 12)}, catalog ${serial}`
+    : `${site}  not ready: nothing is published yet`;
+}
+
+function refusalLines({ refused, faults }: Status): readonly string[] {
+  const head = refused ? [`${refused.kind}  commit ${refused.revision?.slice(0, 12) ?? ''} is not served`] : [];
+  const rest = faults.flatMap(({ code, message, hint, file, line, column }) => {
+    const place = file === undefined ? '' : `${file}:${line}:${column}: `;
+    return [`  ${place}${message} [${code}]`, ...(hint === undefined ? [] : [`    ${hint}`])];
+  });
+  return [...head, ...rest];
+}
+
+function nodeLines(node: StatusNode): readonly string[] {
+  const percent = node.percent === undefined ? '' : `  ${Math.floor(node.percent)} %`;
+  const image = node.image === undefined ? '' : `  ${node.image}@${node.version ?? '?'}`;
+  const fault = node.fault ? [`  ${node.fault.message} [${node.fault.code}]`] : [];
+  return [`node  ${node.mac}  ${node.address ?? '-'}  ${node.phase}${image}${percent}`, ...fault];
+}
+
+/** Some of it was said by nodes: a terminal gets no control characters. */
+function printable(line: string): string {
+  return line.replaceAll(/[^\x20-\x7e\u00a0-\uffff]/g, '?');
+}

@@ -1,0 +1,42 @@
+import { parseTrustedComment } from '#bundle/catalog.ts';
+import type { Digest } from '#bundle/digest.ts';
+import { Fault } from '#bundle/fault.ts';
+import { manifestLimitBytes, parseManifest } from '#bundle/manifest.ts';
+import { checkMetainfo, parseMetainfo, torrentLimitBytes } from '#bundle/metainfo.ts';
+import type { PublicKey } from '#bundle/signature.ts';
+import { readPublishedCatalog } from '#store/published-catalog.ts';
+import type { Published, Store } from '#store/store.ts';
+import type { Menu, MenuRelease } from '../boot/menu.ts';
+
+/**
+ * Reads what is published, and believes nothing of it that does not hang on a trusted key: the signature over the
+ * catalog, the digests in it of manifests and torrents. The files themselves are verified before they are seeded.
+ * @throws Fault of the signature, the catalog, a manifest or a torrent
+ */
+export async function loadMenu(
+  { store, site, keys }: { readonly store: Store; readonly site: string; readonly keys: readonly PublicKey[] },
+  published: Published,
+): Promise<Menu> {
+  const { catalog, trustedComment } = await readPublishedCatalog(store, published, keys);
+  const signed = parseTrustedComment(trustedComment);
+  if (signed.serial !== catalog.serial || signed.site !== catalog.site || catalog.site !== site) {
+    throw new Fault('CATALOG_COMMENT_INVALID', 'Cannot serve the catalog: its signature is for another site or serial');
+  }
+  const releases = new Map<Digest, MenuRelease>();
+  for (const { name, manifest, torrent } of [...catalog.bootstraps, ...catalog.images]) {
+    const manifestText = (await store.readBlob(manifest.digest, manifestLimitBytes)).toString();
+    const torrentBytes = await store.readBlob(torrent.digest, torrentLimitBytes);
+    const release = { manifest: parseManifest(manifestText), manifestText, torrent: torrentBytes };
+    checkMetainfo(parseMetainfo(torrentBytes), swarmFiles(release));
+    if (release.manifest.name !== name) throw new Fault('MANIFEST_INVALID', `Cannot serve ${name}: wrong manifest`);
+    releases.set(manifest.digest, release);
+  }
+  const catalogText = (await store.readBlob(published.catalog, 2 ** 20)).toString();
+  const signature = (await store.readBlob(published.signature, 4096)).toString();
+  return { catalog, catalogDigest: published.catalog, catalogText, signature, releases };
+}
+
+/** The files of a bundle that its torrent names: of a bootstrap only the modules, for the others come by HTTP. */
+export function swarmFiles({ manifest }: Pick<MenuRelease, 'manifest'>): MenuRelease['manifest']['files'] {
+  return manifest.files.filter(({ role }) => manifest.kind === 'image' || role === 'modules');
+}

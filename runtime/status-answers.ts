@@ -1,0 +1,59 @@
+import type { BootReport } from '#bundle/boot-report.ts';
+import type { Fault } from '#bundle/fault.ts';
+import type { Nodes } from './boot/nodes.ts';
+import type { Changes } from './changes.ts';
+import { page } from './dashboard/page.ts';
+import { type Status, statusView } from './dashboard/view.ts';
+import type { StatusAnswers } from './http/status-listener.ts';
+import type { Metrics } from './metrics.ts';
+import type { Reconciler } from './reconcile/loop.ts';
+import type { Conditions, ShownFault } from './reconcile/outcome.ts';
+import type { Served } from './serving.ts';
+
+export interface StatusAnswersOptions {
+  readonly site: string;
+  readonly nodes: Nodes;
+  readonly changes: Changes;
+  readonly metrics: Metrics;
+  readonly served: () => Served;
+  readonly conditions: () => Conditions;
+  readonly reconciler: Reconciler;
+  /** Why the repository cannot be followed now. */
+  readonly gitTrouble: () => Fault | undefined;
+  readonly dhcpIgnored: () => Readonly<Record<string, number>>;
+  readonly now: () => number;
+}
+
+/** What people and scrapers ask for: folds over the same boot events that everything else is. */
+export function statusAnswers(options: StatusAnswersOptions): StatusAnswers {
+  const { nodes, metrics, changes } = options;
+  const status = () => currentStatus(options);
+  return {
+    status,
+    page,
+    subscribe: changes.subscribe,
+    metrics: () => metrics.render({ status: status(), sessions: nodes.list(), ignored: options.dhcpIgnored() }),
+  };
+}
+
+/** The same for the control socket, which also takes reports of those who watch a node's console. */
+export function controlAnswers(answers: StatusAnswers, report: (report: BootReport) => void): StatusAnswers {
+  return { ...answers, report };
+}
+
+function currentStatus(options: StatusAnswersOptions): Status {
+  const { menu, needsRestart, trouble } = options.served();
+  const { draining, verified } = options.reconciler.observed();
+  const troubles = [options.reconciler.trouble(), trouble, options.gitTrouble()];
+  return statusView({
+    ...{ site: options.site, nowMs: options.now(), conditions: options.conditions(), needsRestart },
+    ...(menu && { catalog: menu.catalog }),
+    troubles: troubles.flatMap((fault) => (fault ? [shown(fault)] : [])),
+    draining: [...draining].map((manifest) => ({ name: verified.get(manifest)?.name ?? 'unknown', manifest })),
+    sessions: options.nodes.list(),
+  });
+}
+
+function shown({ code, message, hint, location }: Fault): ShownFault {
+  return { code, message, ...(hint !== undefined && { hint }), ...location };
+}

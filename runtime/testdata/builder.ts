@@ -1,0 +1,72 @@
+import { existsSync } from 'node:fs';
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { parseArgs } from 'node:util';
+import type { Role } from '#bundle/manifest.ts';
+import { build } from '#pipeline/build.ts';
+import { packBundle } from '#pipeline/pack.ts';
+import { publish } from '#pipeline/publish.ts';
+import { openKeyPair } from '#pipeline/sign.ts';
+import { openStore } from '#store/local.ts';
+import type { Store } from '#store/store.ts';
+import { findPlace, openDefinitions } from '../cli/builder.ts';
+import { failWith } from '../cli/exit.ts';
+import { openReporter, reporting } from '../cli/report.ts';
+
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
+  options: {
+    config: { type: 'string', default: '' },
+    state: { type: 'string', default: '' },
+    repository: { type: 'string', default: '' },
+    directory: { type: 'string', default: '' },
+    revision: { type: 'string', default: 'HEAD' },
+    json: { type: 'boolean', default: false },
+  },
+});
+const reporter = openReporter({ json: true });
+
+async function publishCommit(): Promise<void> {
+  const place = await findPlace(values);
+  const source = await openDefinitions(place, { ...values, worktree: false });
+  reporter.progress({ done: 0, total: 2, name: 'bootstrap' });
+  while (existsSync(join(values.state, 'hold'))) await sleep(20);
+  const store = await openStore(join(values.state, 'store'));
+  const { key } = await openKeyPair(values.state);
+  const noTools = () => Promise.reject(new Error('the images of this test need no tools'));
+  const surroundings = { cachePath: join(values.state, 'tools'), log: () => {}, refresh: false };
+  const built = await build({
+    ...{ ...source, ...surroundings, store, toolRoot: noTools },
+    bootstrap: () => smallBootstrap(store),
+    progress: reporter.progress,
+  });
+  const { definitions, commit } = source;
+  const { published } = await publish({ ...built, definitions, commit, store, key, nowMs: Date.now() });
+  await source.files.close();
+  reporter.result('published', { ...published, built: built.built }, '');
+}
+
+async function smallBootstrap(store: Store) {
+  const roles: Readonly<Record<string, Role>> = {
+    ...{ vmlinuz: 'kernel', initramfs: 'initrd', 'modules.squashfs': 'modules' },
+    ...{ 'undionly.kpxe': 'nbp', 'snponly.efi': 'nbp' },
+  };
+  const folder = await store.workDirectory();
+  const files = Object.entries(roles).map(([name, role]) => ({ name, role, path: join(folder, name) }));
+  for (const { name, path } of files) await writeFile(path, name.repeat(5000));
+  const about = { kind: 'bootstrap', name: 'bootstrap', arch: 'amd64', kernelRelease: '6.12.0-test' } as const;
+  return packBundle(store, { ...about, files, swarmRoles: ['modules'] });
+}
+
+async function makeKey(): Promise<void> {
+  const { formatPublicKey } = await import('#bundle/signature.ts');
+  const { key } = await openKeyPair(values.state);
+  reporter.result('key', { publicKey: formatPublicKey(key.publicKey) }, '');
+}
+
+try {
+  await reporting({ json: true }, positionals[0] === 'keygen' ? makeKey : publishCommit);
+} catch (error) {
+  failWith(error);
+}
