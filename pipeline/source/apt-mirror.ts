@@ -22,16 +22,16 @@ export async function chooseMirror(mirror?: string, options: ProgramOptions = {}
   const release = await readFile('/etc/os-release', 'utf8').catch(() => '');
   const codename = /^VERSION_CODENAME=([a-z]+)$/m.exec(release)?.[1];
   if (!/^ID=debian$/m.test(release) || codename === undefined) return fallback;
-  const format = ['--format', '$(REPO_URI) $(RELEASE)', 'Created-By: Packages'];
-  return hostMirror(await runProgram(['apt-get', 'indextargets', ...format], options), codename);
+  // Unlike `indextargets` this also knows sources whose lists were never fetched, or were removed to save room.
+  return hostMirror(await runProgram(['apt-get', 'update', '--print-uris'], options), codename);
 }
 
-/** @param targets lines of `URI suite`, in the order of the host's sources */
-export function hostMirror(targets: string, codename: string): Mirror {
-  const lines = targets.split('\n').map((line) => line.split(' '));
+/** @param uris what apt would fetch: lines that begin `'<root>/dists/<suite>/InRelease'`, in the order of the sources */
+export function hostMirror(uris: string, codename: string): Mirror {
+  const sources = [...uris.matchAll(/^'([^']+)\/dists\/([^']+)\/(?:InRelease|Release)'/gm)];
   const find = (suite: string): string | undefined => {
     // Other repositories name their suite after Debian's too: only an archive is called so.
-    const uri = lines.find(([one = '', name]) => name === suite && /\/debian(-security)?\/?$/.test(one))?.[0];
+    const uri = sources.find(([, root = '', name]) => name === suite && /\/debian(-security)?\/*$/.test(root))?.[1];
     return uri === undefined ? undefined : withoutSlash(uri);
   };
   const debian = find(codename);
