@@ -16,8 +16,8 @@ const pure = [
   'runtime/boot/[^/]+',
   'runtime/dhcp/(packet|options|reply|lease)',
   'runtime/tftp/(packet|transfer)',
-  'runtime/tracker/announce',
-  'runtime/swarm/policy',
+  'runtime/tracker/(announce|codec)',
+  'runtime/swarm/(policy|policy-state|wire)',
   'runtime/reconcile/(desired|diff|outcome)',
   'runtime/dashboard/view',
 ].join('|');
