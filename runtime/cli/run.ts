@@ -8,6 +8,7 @@ import { exitOnSignal } from './signal.ts';
 
 interface Flags extends PlaceFlags {
   readonly logLevel: string;
+  readonly builderNetns?: string;
 }
 
 const launcher = fileURLToPath(new URL('../sockets/launch.pl', import.meta.url));
@@ -17,7 +18,12 @@ const main = fileURLToPath(new URL('main.ts', import.meta.url));
 export function runCommand(): Command {
   return withPlace(new Command('run'))
     .description('Serve this site: DHCP, TFTP, HTTP, tracker and origin seeder, following its repository')
+    .option('--builder-netns <file>', 'network namespace for builds (default: the one that this runs in)')
     .option('--log-level <level>', 'debug, info, warn or error', 'info')
+    .option(
+      '--builder-network <file>',
+      'network namespace that builds run in, which need a package mirror (default: own)',
+    )
     .action(run);
 }
 
@@ -34,7 +40,7 @@ async function run(flags: Flags): Promise<void> {
     {
       ...{ configPath: place.configPath, statePath: place.statePath, storePath },
       ...(flags.overlay !== undefined && { overlayPath: resolve(flags.overlay) }),
-      builder: [process.execPath, main],
+      builder: builder(flags),
       builderOptions: placeOptions(flags, place),
       ...{ environment: process.env, pid: process.pid, log: openLog({ level: flags.logLevel }) },
     },
@@ -52,6 +58,17 @@ function launchWithSockets(network: { readonly interface: string; readonly dhcp:
   process.execve?.('/usr/bin/perl', ['perl', launcher, `--sockets=${names}`, network.interface, ...again], {
     ...process.env,
   });
+}
+
+/** Where nodes are served from a network without a way out, builds still need the Debian archive. */
+function builder({ builderNetns }: Flags): readonly string[] {
+  const program = [process.execPath, main];
+  return builderNetns === undefined ? program : ['nsenter', `--net=${builderNetns}`, ...program];
+}
+
+/** The nodes' network may have no way to a mirror: the lab's has none. */
+function enter(network: string | undefined): readonly string[] {
+  return network === undefined ? [] : ['nsenter', `--net=${resolve(network)}`];
 }
 
 function placeOptions(flags: PlaceFlags, place: { readonly configPath: string }): readonly string[] {

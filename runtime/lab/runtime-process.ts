@@ -31,8 +31,12 @@ export async function startRuntime(options: RuntimeProcessOptions): Promise<Runt
   const { network, statePath, configPath } = options;
   const overlayPath = join(statePath, 'overlay.json');
   await writeFile(overlayPath, JSON.stringify(options.overlay, null, 1));
-  const run = [process.execPath, main, 'run', '--config', configPath, '--state', statePath, '--overlay', overlayPath];
-  const argv = inside(network.server, run);
+  const place = ['--config', configPath, '--state', statePath, '--overlay', overlayPath];
+  // The lab's network has no way out; images are built where this process is, which can reach a mirror.
+  const builder = ['--builder-network', `/proc/${process.pid}/ns/net`];
+  const run = [process.execPath, main, 'run', ...place, ...builder];
+  // The server's namespace has no way out: builds run in the lab's own, which has.
+  const argv = inside(network.server, [...run, '--builder-netns', `/proc/${process.pid}/ns/net`]);
   const logPath = join(statePath, 'runtime.log');
   const child = spawn(argv[0] as string, argv.slice(1), { stdio: ['ignore', 'pipe', 'pipe'] });
   const file = createWriteStream(logPath, { flags: 'a' });
