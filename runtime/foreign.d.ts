@@ -4,6 +4,8 @@ declare module 'bittorrent-protocol' {
 
   // biome-ignore lint/style/noDefaultExport: that is how the package exports it.
   export default class Wire extends Duplex {
+    /** It writes no request while this is true. */
+    peerChoking: boolean;
     handshake(infoHash: string, peerId: string, extensions?: { readonly fast?: boolean }): void;
     bitfield(bits: Uint8Array): void;
     interested(): void;
