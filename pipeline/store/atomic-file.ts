@@ -1,4 +1,4 @@
-import { open, rename } from 'node:fs/promises';
+import { open, rename, writeFile } from 'node:fs/promises';
 import { dirname } from 'node:path';
 
 /** Moves a complete file to its name so that after a crash there is the old one or the new one, never a part. */
@@ -11,20 +11,17 @@ export async function renameDurably(from: string, to: string): Promise<void> {
 
 /**
  * Replaces a file as a whole.
- * @param temporary a name on the same file system that nobody else uses
+ * @param options.temporary a name on the same file system that nobody else uses
+ * @param options.isCache a power cut may leave the file empty: its readers can do without. Default: false
  */
 export async function replaceFile(
   path: string,
   content: Uint8Array | string,
-  { temporary, mode = 0o644 }: { readonly temporary: string; readonly mode?: number },
+  options: { readonly temporary: string; readonly isCache?: boolean },
 ): Promise<void> {
-  const file = await open(temporary, 'wx', mode);
-  try {
-    await file.writeFile(content);
-  } finally {
-    await file.close();
-  }
-  await renameDurably(temporary, path);
+  await writeFile(options.temporary, content, { flag: 'wx' });
+  if (options.isCache) await rename(options.temporary, path);
+  else await renameDurably(options.temporary, path);
 }
 
 async function syncPath(path: string): Promise<void> {

@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { chmod, copyFile, lstat, mkdir, readFile, rm, stat } from 'node:fs/promises';
+import { chmod, copyFile, lstat, mkdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import type { BlobRef } from '#bundle/catalog.ts';
 import type { Digest } from '#bundle/digest.ts';
@@ -67,8 +67,8 @@ function blobs(parts: Parts): Omit<Store, keyof Records> {
     const ref = { digest: digestOf(bytes), sizeBytes: bytes.length };
     if (await isIntact(ref)) return ref;
     const temporary = parts.temporary();
-    await replaceFile(`${temporary}-blob`, bytes, { temporary });
-    await take(`${temporary}-blob`, ref.digest);
+    await writeFile(temporary, bytes, { flag: 'wx' });
+    await take(temporary, ref.digest);
     return ref;
   }
   async function putFile(path: string, { keep = false }: { readonly keep?: boolean } = {}): Promise<BlobRef> {

@@ -21,7 +21,7 @@ export async function openVerified(path: string, temporary: () => string): Promi
 
   async function write(digest: Digest, stats: BigIntStats): Promise<void> {
     stamps = new Map([...(await readStamps(path)), ...stamps, [digest, stampOf(stats)]]);
-    await replaceFile(path, JSON.stringify(Object.fromEntries(stamps)), { temporary: temporary() });
+    await replaceFile(path, JSON.stringify(Object.fromEntries(stamps)), { temporary: temporary(), isCache: true });
   }
   return {
     async has(digest, stats) {
