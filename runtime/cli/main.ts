@@ -1,3 +1,5 @@
+import { enableCompileCache } from 'node:module';
+import { fileURLToPath } from 'node:url';
 import { Command } from 'commander';
 import { bootstrapCommand } from './bootstrap.ts';
 import { buildCommand } from './build.ts';
@@ -9,6 +11,9 @@ import { runCommand } from './run.ts';
 import { statusCommand } from './status.ts';
 import { validateCommand } from './validate.ts';
 import { verifyCommand } from './verify.ts';
+
+// Halves the processor time of a start. Beside the packages, where only who installed them can write.
+enableCompileCache(fileURLToPath(new URL('../../node_modules/.cache/node', import.meta.url)));
 
 const program = new Command('boottorrent')
   .description('Network boot for clusters: a git repository says what runs, every machine helps to deliver it')

@@ -21,7 +21,10 @@ export interface FollowerOptions {
   readonly log: Log;
 }
 
-/** Publishes revisions as they come, one at a time; a newer one ends the work on an older one. */
+/**
+ * Publishes revisions as they come, one at a time. A newer one ends the work on an older one, so that a revert need not
+ * wait for a long build; but not twice in a row, or commits that come faster than builds would keep all from ending.
+ */
 export interface Follower extends Component {
   /** Tells the newest revision of the repository. */
   offer(revision: Revision): void;
@@ -32,6 +35,7 @@ export function openFollower(options: FollowerOptions): Follower {
   let newest: Revision | undefined;
   let conditions: Conditions = {};
   let runAgainAtMs: number | undefined;
+  let wasInterrupted = false;
   let working: { revision: Revision; stop: AbortController } | undefined;
   let wake = () => {};
 
@@ -57,10 +61,12 @@ export function openFollower(options: FollowerOptions): Follower {
       const result = await options.publish(revision, { signal: both, onProgress });
       const next = outcome(result, conditions, { nowMs: options.now(), random: options.random() });
       runAgainAtMs = next.runAgainAtMs;
+      wasInterrupted = false;
       tell(result);
       set(next.conditions);
     } catch (error) {
       if (!signal.aborted && !stop.signal.aborted) throw error;
+      wasInterrupted = true;
       const { building: _, ...rest } = conditions;
       set(rest);
     } finally {
@@ -80,7 +86,8 @@ export function openFollower(options: FollowerOptions): Follower {
     offer(revision) {
       if (revision === newest) return;
       newest = revision;
-      if (working && working.revision !== revision) working.stop.abort(new Error('a newer revision came'));
+      if (working && working.revision !== revision && !wasInterrupted)
+        working.stop.abort(new Error('a newer revision came'));
       wake();
     },
     async run(signal) {
