@@ -369,19 +369,31 @@ test('reply() on port 4011 is silent about a boot server type that it is not', (
 
 test('reply() as proxyDHCP never answers who does not boot over the network', () => {
   const classes = [undefined, '', 'MSFT 5.0', 'pxeclient', 'xPXEClient', 'PXEClientX', 'android-dhcp-13', 'udhcp 1.35'];
+  // What only network boot sends, sent by others: the vendor class alone decides.
+  const disguises = [
+    {},
+    { [optionCode.architecture]: Uint8Array.of(0, 0) },
+    { [optionCode.userClass]: textBytes('iPXE') },
+  ];
   let asked = 0;
   for (const vendorClass of classes) {
     for (const kind of Object.keys(types) as (keyof typeof types)[]) {
-      for (const listener of ['dhcp', 'pxe'] as const) {
-        const options = vendorClass === undefined ? {} : { [optionCode.vendorClass]: textBytes(vendorClass) };
+      for (const disguise of disguises) {
+        const options = {
+          ...disguise,
+          ...(vendorClass !== undefined && { [optionCode.vendorClass]: textBytes(vendorClass) }),
+        };
         const fields = { ciaddr: kind === 'discover' ? zeroAddress : ip('10.77.0.50') };
-        const received = { ...ask(kind, fields, options), listener, from: { address: '10.77.0.50', port: 68 } };
-        expect(reply(received, proxy, openLeaseTable(), now)).toMatchObject({ kind: 'ignore' });
-        asked += 1;
+        const received = { ...ask(kind, fields, options), from: { address: '10.77.0.50', port: 68 } };
+        for (const listener of ['dhcp', 'pxe'] as const) {
+          const decision = reply({ ...received, listener }, proxy, openLeaseTable(), now);
+          expect(decision).toMatchObject({ kind: 'ignore', reason: 'not a network boot' });
+          asked += 1;
+        }
       }
     }
   }
-  expect(asked).toBe(80);
+  expect(asked).toBe(240);
 });
 
 test('reply() is silent when it is switched off, and to firmware without an NBP under proxyDHCP', () => {
