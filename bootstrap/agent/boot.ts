@@ -31,8 +31,11 @@ export interface BootOptions {
   readonly reporter: Reporter;
 }
 
-/** `switch-root`: the new root stands, PID 1 is to switch. `outdated`: only a reboot helps. kexec does not return. */
-export type BootEnd = 'switch-root' | 'failed' | 'outdated';
+/** `switch-root`: the new root stands, PID 1 is to switch. `reboot`: only that helps. kexec does not return. */
+export type BootEnd = 'switch-root' | 'failed' | 'reboot';
+
+/** Faults after which the bootstrap is not what it was: another one is served, or its lease was given away. */
+const needReboot: readonly string[] = ['BOOTSTRAP_OUTDATED', 'HANDOVER_FAILED', 'KEXEC_FAILED'];
 
 /** What the phases leave behind for each other, and for who cleans up. */
 interface Progress {
@@ -61,7 +64,7 @@ export function boot(host: Host, options: BootOptions): BootEnd {
     progress.swarm?.stop();
     undoSwitchRoot(host, paths);
     host.run(['umount', '-l', paths.run]);
-    return fault.code === 'BOOTSTRAP_OUTDATED' ? 'outdated' : 'failed';
+    return needReboot.includes(fault.code) ? 'reboot' : 'failed';
   }
 }
 

@@ -23,9 +23,9 @@ try {
     const end = boot(host, { parameters, paths: bootstrapPaths, network, reporter });
     if (end === 'switch-root') std.exit(exitStatus.switchRoot);
     const pauseMs = retryPauseMs(failures, Math.random());
-    reporter.say('retry', `${end === 'outdated' ? 'rebooting' : 'trying again'} in ${Math.round(pauseMs / 1000)} s`);
+    reporter.say('retry', `${end === 'reboot' ? 'rebooting' : 'trying again'} in ${Math.round(pauseMs / 1000)} s`);
     host.sleep(pauseMs);
-    if (end === 'outdated') std.exit(exitStatus.reboot);
+    if (end === 'reboot') std.exit(exitStatus.reboot);
   }
 } catch (error) {
   const fault = faultOf(error);

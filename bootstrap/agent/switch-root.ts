@@ -1,7 +1,7 @@
 import type { Mac } from '#bundle/digest.ts';
 import { Fault } from '#bundle/fault.ts';
 import { seedArguments, seedInput } from '../swarm-node/aria2-arguments.ts';
-import { runOrFail } from './command.ts';
+import { lastLine, runOrFail } from './command.ts';
 import { torrentPath } from './download.ts';
 import type { Host } from './host.ts';
 import { identity, identitySeed, type TargetFile, targetFiles } from './identity.ts';
@@ -10,6 +10,9 @@ import type { Paths } from './paths.ts';
 import type { Phase } from './phases.ts';
 
 type SwitchRootPhase = Extract<Phase, { kind: 'switch-root' }>;
+
+/** How soon a program that cannot run at all has ended. */
+const settleMs = 300;
 
 export interface SwitchRootOptions {
   readonly paths: Paths;
@@ -62,25 +65,28 @@ export function undoSwitchRoot(host: Host, { newRoot, run }: Paths): void {
  * Starts what goes on in the new system: the process that keeps the lease, and the seeder. Both see the new root from
  * their first moment, with programs and libraries below /run: a process of the old root would find no path any more.
  * What must have ended before: the old ones of both.
+ * @throws Fault `HANDOVER_FAILED`
  */
 export function startSurvivors(host: Host, phase: SwitchRootPhase, { paths, network }: SwitchRootOptions): void {
   const { run, newRoot } = paths;
   const inNewRoot = ['setsid', 'chroot', newRoot];
-  const busybox = `${run}/bin/busybox`;
-  const address = network.lease.address;
-  host.start([
-    ...inNewRoot,
-    busybox,
-    ...dhcpArguments({ interface: network.interface, script: `${run}/lease-script`, address }),
-  ]);
+  const lease = { interface: network.interface, script: `${run}/lease-script`, address: network.lease.address };
   const torrents = phase.torrents.map((folder) => ({
     torrentPath: torrentPath(run, folder),
     directory: `${run}/files/${folder}`,
   }));
-  // Its own loader and libraries: those of the target may be older, or of another C library.
-  const seeder = [`${run}/lib/ld.so`, '--library-path', `${run}/lib`, `${run}/bin/aria2c`];
   host.writeText(`${run}/seed-list`, seedInput(torrents));
-  host.start([...inNewRoot, busybox, 'nice', '-n', '10', ...seeder, ...seedArguments(`${run}/seed-list`)]);
+  // Its own loader and libraries: those of the target may be older, or of another C library.
+  const aria2 = [`${run}/lib/ld.so`, '--library-path', `${run}/lib`, `${run}/bin/aria2c`];
+  const children = [
+    host.start([...inNewRoot, `${run}/bin/busybox`, ...dhcpArguments(lease)]),
+    host.start([...inNewRoot, ...aria2, ...seedArguments(`${run}/seed-list`)]),
+  ];
+  host.sleep(settleMs);
+  const ended = children.find((child) => child.poll() !== undefined);
+  if (!ended) return;
+  const said = lastLine(ended.output()) || `status ${ended.poll()}`;
+  throw new Fault('HANDOVER_FAILED', `Cannot hand the lease and the seeder over: one of them ended: ${said}`);
 }
 
 function mountRoot(host: Host, phase: SwitchRootPhase, { paths, kernelRelease }: SwitchRootOptions): void {
@@ -129,9 +135,20 @@ function personalize(host: Host, options: SwitchRootOptions): void {
     writeTarget(host, newRoot, file);
   }
   host.run(['hostname', self.hostname]);
-  // Its own host keys, made here: an image holds none, since all nodes would have the same.
-  const hasKeygen = host.sizeBytes(`${newRoot}/usr/bin/ssh-keygen`) !== undefined;
-  if (hasKeygen) must(host, ['chroot', newRoot, '/usr/bin/ssh-keygen', '-A']);
+  makeHostKeys(host, newRoot);
+}
+
+/**
+ * Host keys of its own, made here: an image holds none, since all nodes would have the same. No RSA key: it takes ten
+ * times as long as the two others together, at every boot, and no ssh of the last ten years asks for one.
+ */
+function makeHostKeys(host: Host, newRoot: string): void {
+  if (host.sizeBytes(`${newRoot}/usr/bin/ssh-keygen`) === undefined) return;
+  for (const type of ['ed25519', 'ecdsa']) {
+    const path = `/etc/ssh/ssh_host_${type}_key`;
+    must(host, ['rm', '-f', `${newRoot}${path}`]);
+    must(host, ['chroot', newRoot, '/usr/bin/ssh-keygen', '-q', '-t', type, '-N', '', '-C', '', '-f', path]);
+  }
 }
 
 /** Removes what is there first: resolv.conf is often a link to somewhere that does not exist yet. */

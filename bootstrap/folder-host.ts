@@ -1,0 +1,44 @@
+import { spawnSync } from 'node:child_process';
+import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { Host } from './agent/host.ts';
+
+/**
+ * The agent's view of a machine, on Node: real files in a folder, real programs. For tests of what the agent decides;
+ * programs beside the agent are started under QuickJS only.
+ */
+export function openFolderHost(): Host & { readonly lines: string[]; remove(): void } {
+  const workPath = mkdtempSync(join(tmpdir(), 'boottorrent-agent-'));
+  const lines: string[] = [];
+  return {
+    workPath,
+    lines,
+    remove: () => rmSync(workPath, { recursive: true }),
+    readText: (path) => ifThere(() => readFileSync(path, 'utf8')),
+    readBytes: (path) => ifThere(() => readFileSync(path)),
+    writeText: (path, text) => writeFileSync(path, text),
+    writeBytes: (path, bytes) => writeFileSync(path, bytes),
+    sizeBytes: (path) => ifThere(() => statSync(path).size),
+    list: (path) => ifThere(() => readdirSync(path).toSorted()) ?? [],
+    run: ([program = '', ...argv]) => {
+      const { status, stdout, stderr } = spawnSync(program, argv, { encoding: 'utf8' });
+      return { status: status ?? 127, stdout: stdout ?? '', stderr: stderr ?? '' };
+    },
+    start: () => {
+      throw new TypeError('start() needs QuickJS');
+    },
+    uptimeMs: () => Math.round(performance.now()),
+    clockMs: () => Date.now(),
+    sleep: () => {},
+    print: (line) => lines.push(line),
+  };
+}
+
+function ifThere<T>(read: () => T): T | undefined {
+  try {
+    return read();
+  } catch {
+    return undefined;
+  }
+}
