@@ -23,6 +23,7 @@ import { listener, parseListenAddress } from './http/listen.ts';
 import { statusListener } from './http/status-listener.ts';
 import type { Log } from './log.ts';
 import { openMetrics } from './metrics.ts';
+import { keepNodes, readNodes } from './node-file.ts';
 import { publishInChild } from './publish-child.ts';
 import { type Follower, openFollower } from './reconcile/follow.ts';
 import { loadMenu } from './reconcile/load.ts';
@@ -110,7 +111,9 @@ async function compose(here: Here): Promise<readonly Component[]> {
   const { log } = options;
   const changes = openChanges();
   const metrics = openMetrics();
-  const nodes = openNodes({ newSession: () => parseSessionId(randomBytes(16).toString('hex')) });
+  const nodesPath = join(options.statePath, 'nodes.json');
+  const newSession = () => parseSessionId(randomBytes(16).toString('hex'));
+  const nodes = openNodes({ newSession, known: await readNodes(nodesPath, log) });
   function take(event: BootEvent) {
     metrics.count(event);
     changes.tell();
@@ -165,6 +168,7 @@ async function compose(here: Here): Promise<readonly Component[]> {
     listener('control', statusListener(control), {
       ...{ kind: 'unix', path: controlSocketPath(options.statePath), mode: 0o600 },
     }),
+    keepNodes(nodesPath, { nodes, log }),
     reconciler,
     follower,
     watching,

@@ -7,6 +7,8 @@ export interface NodesOptions {
   readonly newSession: () => SessionId;
   /** Default: 10 000. The node that was silent longest makes room for a new one. */
   readonly limit?: number;
+  /** Sessions of an earlier process. */
+  readonly known?: readonly BootSession[];
 }
 
 /** The newest boot session of every node: the fold over all boot events, with an index by session and by address. */
@@ -21,7 +23,7 @@ export interface Nodes {
   namedBundles(nowMs: number): ReadonlySet<Digest>;
 }
 
-export function openNodes({ newSession, limit = 10_000 }: NodesOptions): Nodes {
+export function openNodes({ newSession, limit = 10_000, known = [] }: NodesOptions): Nodes {
   /** In the order of the last sign of life. */
   const byMac = new Map<Mac, BootSession>();
   const bySession = new Map<SessionId, Mac>();
@@ -80,6 +82,8 @@ export function openNodes({ newSession, limit = 10_000 }: NodesOptions): Nodes {
     return remember(openSession(named.id, named.mac, event), known);
   }
 
+  for (const session of known.toSorted((a, b) => a.lastSeenMs - b.lastSeenMs))
+    remember(session, byMac.get(session.mac));
   return {
     take,
     of,

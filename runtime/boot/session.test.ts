@@ -138,6 +138,15 @@ describe('openNodes()', () => {
     expect(table.at('10.0.0.2')).toBeUndefined();
   });
 
+  it('goes on with the sessions of an earlier process', () => {
+    const before = nodes();
+    const session = before.take(script(0))!;
+    const table = openNodes({ newSession: () => 'f'.repeat(32) as SessionId, known: before.list() });
+    expect(table.of(session.id)).toEqual(session);
+    expect(table.at(address)?.id).toBe(session.id);
+    expect(table.take(blob(1))).toMatchObject({ id: session.id, lastSeenMs: 1 });
+  });
+
   it('binds an address to the node that had it last', () => {
     const table = nodes();
     table.take(script(0));
