@@ -5,6 +5,7 @@ import { optionCode } from './options.ts';
 import { textBytes } from './packet.ts';
 import { reply } from './reply.ts';
 import { ask, captured, ip, now, summary, types } from './testdata/ask.ts';
+import { readPcap } from './testdata/pcap.ts';
 import { show } from './testdata/show.ts';
 import { view } from './testdata/view.ts';
 
