@@ -4,7 +4,7 @@ import { applyLease, type LeaseState, openLeaseTable } from './lease.ts';
 import { optionCode } from './options.ts';
 import { broadcastFlag, decodePacket } from './packet.ts';
 import { reply } from './reply.ts';
-import { ask, captured, from, ip, now, packetWith, summary } from './testdata/ask.ts';
+import { ask, captured, ip, now, summary } from './testdata/ask.ts';
 import { readPcap } from './testdata/pcap.ts';
 import { show } from './testdata/show.ts';
 import { view } from './testdata/view.ts';
