@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import { createInterface } from 'node:readline';
 import { parseSessionId } from '#bundle/digest.ts';
@@ -73,5 +74,11 @@ lines.on('close', () => stop.abort());
 await running;
 web.close();
 web.closeAllConnections();
-const result: OriginResult = { sentBytes, peakMemoryBytes: process.resourceUsage().maxRSS * 1024, announces };
+const result: OriginResult = { sentBytes, peakMemoryBytes: peakMemoryBytes(), announces };
 process.stdout.write(`${JSON.stringify(result)}\n`);
+
+/** Not getrusage's: its maximum counts what the parent held when it forked. */
+function peakMemoryBytes(): number {
+  const [, kib] = /^VmHWM:\s+(\d+) kB$/m.exec(readFileSync('/proc/self/status', 'utf8')) ?? [];
+  return Number(kib) * 1024;
+}

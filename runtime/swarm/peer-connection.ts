@@ -1,6 +1,7 @@
 import type { Socket } from 'node:net';
 import type { InfoHash } from '#bundle/digest.ts';
 import { Fault } from '#bundle/fault.ts';
+import { createBufferPool } from './buffer-pool.ts';
 import type { PieceReader } from './piece-reader.ts';
 import {
   type Block,
@@ -51,6 +52,8 @@ const silenceTimeoutMs = 300_000;
 /** A peer that has nothing may send nothing (BEP 3) when it does not speak BEP 6. */
 const bitfieldTimeoutMs = 300;
 
+/** Piece messages: a head of 13 bytes and a block. */
+const messages = createBufferPool(13 + blockLimitBytes, 1024);
 let lastId = 0;
 
 /**
@@ -236,12 +239,11 @@ export class PeerConnection {
 
   async #send(swarm: PeerSwarm, block: Block): Promise<void> {
     const head = encodePieceHead(block);
-    // Of its own and copied: a view of what the reader keeps would hold its whole chunk until the peer has read it.
-    const bytes = Buffer.allocUnsafeSlow(head.length + block.sizeBytes);
-    bytes.set(head);
-    await swarm.reader.readInto(bytes, head.length, block);
-    if (this.#isClosed) return;
-    this.#write(bytes);
+    const buffer = messages.take();
+    buffer.set(head);
+    await swarm.reader.readInto(buffer, head.length, block);
+    if (this.#isClosed) return messages.give(buffer);
+    this.#write(buffer.subarray(0, head.length + block.sizeBytes), () => messages.give(buffer));
     swarm.onBytesSent(this, block.sizeBytes);
     const sentBytes = (this.#sentBytes.get(block.piece) ?? 0) + block.sizeBytes;
     const isWhole = sentBytes >= swarm.reader.pieceSizeBytes(block.piece);
@@ -253,10 +255,10 @@ export class PeerConnection {
   }
 
   /** Small messages of a peer that reads nothing pile up as well: then it is closed. */
-  #write(bytes: Uint8Array): void {
+  #write(bytes: Uint8Array, whenRead?: () => void): void {
     const { socket } = this.#options;
     if (this.#isClosed || bytes.length === 0) return;
-    socket.write(bytes);
+    socket.write(bytes, whenRead);
     const limitBytes = 4 * socket.writableHighWaterMark + 9 * this.#shown.length;
     if (socket.writableLength > limitBytes) this.close(invalid('it reads nothing'));
   }

@@ -1,5 +1,6 @@
 import { type FileHandle, open } from 'node:fs/promises';
 import { Fault } from '#bundle/fault.ts';
+import { createBufferPool } from './buffer-pool.ts';
 import type { SeedBundle } from './seed-bundle.ts';
 import type { Block } from './wire.ts';
 
@@ -17,22 +18,57 @@ const chunkBytes = 256 * 1024;
 /** Per bundle, 8 MiB: peers in a window work on few pieces at a time. */
 const chunkLimit = 32;
 
+const pool = createBufferPool(chunkBytes, 2 * chunkLimit);
+
+interface Range {
+  readonly start: number;
+  readonly end: number;
+}
+
+/** Bytes of one range, for as long as somebody copies from them or they are remembered. */
+interface Chunk {
+  readonly buffer: Buffer;
+  readonly isRead: Promise<void>;
+  userCount: number;
+  isForgotten: boolean;
+}
+
 /** @throws Fault `SEED_FILE_CHANGED` where a file is not there or has another size */
 export async function openPieceReader(bundle: SeedBundle): Promise<PieceReader> {
   const files = await openFiles(bundle);
   const sizeBytes = bundle.files.reduce((total, file) => total + file.sizeBytes, 0);
-  const chunks = new Map<number, Promise<Uint8Array>>();
+  const chunks = new Map<number, Chunk>();
 
-  function chunk(index: number): Promise<Uint8Array> {
+  function forget(index: number): void {
+    const chunk = chunks.get(index);
+    if (!chunk) return;
+    chunks.delete(index);
+    chunk.isForgotten = true;
+    if (chunk.userCount === 0) pool.give(chunk.buffer);
+  }
+  function chunkAt(index: number): Chunk {
     const known = chunks.get(index);
-    const bytes =
-      known ?? readChunk(files, { start: index * chunkBytes, end: Math.min(sizeBytes, (index + 1) * chunkBytes) });
+    const chunk =
+      known ?? readAhead(files, { start: index * chunkBytes, end: Math.min(sizeBytes, (index + 1) * chunkBytes) });
     // A Map keeps the order of insertion: the first is the one that was not used for the longest time.
     chunks.delete(index);
-    chunks.set(index, bytes);
-    if (!known) bytes.catch(() => chunks.delete(index));
-    if (chunks.size > chunkLimit) chunks.delete(chunks.keys().next().value as number);
-    return bytes;
+    chunks.set(index, chunk);
+    if (chunks.size > chunkLimit) forget(chunks.keys().next().value as number);
+    return chunk;
+  }
+  async function copyFrom(index: number, copy: (bytes: Uint8Array) => void): Promise<void> {
+    const chunk = chunkAt(index);
+    chunk.userCount++;
+    try {
+      await chunk.isRead;
+      copy(chunk.buffer);
+    } catch (error) {
+      if (chunks.get(index) === chunk) forget(index);
+      throw error;
+    } finally {
+      chunk.userCount--;
+      if (chunk.isForgotten && chunk.userCount === 0) pool.give(chunk.buffer);
+    }
   }
 
   return {
@@ -40,15 +76,15 @@ export async function openPieceReader(bundle: SeedBundle): Promise<PieceReader> 
     async readInto(target, at, block) {
       const start = block.piece * bundle.pieceLengthBytes + block.offsetBytes;
       for (let done = 0; done < block.sizeBytes; ) {
-        const from = start + done;
-        const bytes = await chunk(Math.floor(from / chunkBytes));
-        const part = bytes.subarray(from % chunkBytes, (from % chunkBytes) + block.sizeBytes - done);
-        target.set(part, at + done);
-        done += part.length;
+        const from = (start + done) % chunkBytes;
+        const to = Math.min(chunkBytes, from + block.sizeBytes - done);
+        const into = at + done;
+        await copyFrom(Math.floor((start + done) / chunkBytes), (bytes) => target.set(bytes.subarray(from, to), into));
+        done += to - from;
       }
     },
     async close() {
-      await Promise.allSettled(chunks.values());
+      await Promise.allSettled([...chunks.values()].map((chunk) => chunk.isRead));
       await Promise.all(files.map(({ handle }) => handle.close()));
     },
   };
@@ -79,18 +115,24 @@ async function openFiles(bundle: SeedBundle): Promise<readonly OpenFile[]> {
   }
 }
 
-async function readChunk(files: readonly OpenFile[], range: { start: number; end: number }): Promise<Uint8Array> {
-  const bytes = Buffer.allocUnsafeSlow(range.end - range.start);
+function readAhead(files: readonly OpenFile[], range: Range): Chunk {
+  const buffer = pool.take();
+  const isRead = readRange(files, range, buffer);
+  // Whoever copies from it is told; here nobody waits.
+  isRead.catch(() => {});
+  return { buffer, isRead, userCount: 0, isForgotten: false };
+}
+
+async function readRange(files: readonly OpenFile[], range: Range, buffer: Buffer): Promise<void> {
   for (const file of files) {
     const from = Math.max(range.start, file.start);
     const to = Math.min(range.end, file.end);
     for (let at = from; at < to; ) {
-      const { bytesRead } = await file.handle.read(bytes, at - range.start, to - at, at - file.start);
+      const { bytesRead } = await file.handle.read(buffer, at - range.start, to - at, at - file.start);
       if (bytesRead === 0) throw changed(file.path);
       at += bytesRead;
     }
   }
-  return bytes;
 }
 
 function changed(path: string, cause?: unknown): Fault {

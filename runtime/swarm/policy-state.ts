@@ -24,8 +24,6 @@ export interface Peer {
   readonly joinedAtMs: number;
   unsentCount: number;
   hasCount: number;
-  /** Times that its window ran dry double it. */
-  growth: number;
   progressAtMs: number;
   firstCertainAtMs: number | undefined;
   /** Pieces that others got which only this peer had. */

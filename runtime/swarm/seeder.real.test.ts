@@ -77,6 +77,7 @@ function isClosed(socket: Socket): Promise<boolean> {
     if (socket.destroyed) resolve(true);
     socket.on('close', () => resolve(true));
     socket.resume();
+    setTimeout(() => resolve(false), 5000);
   });
 }
 
