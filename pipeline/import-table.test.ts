@@ -14,8 +14,8 @@ interface Rule {
 const contract = 'pipeline/bundle/';
 const pure = [
   'runtime/boot/[^/]+',
-  'runtime/dhcp/(packet|options|reply|lease)',
-  'runtime/tftp/(packet|transfer)',
+  'runtime/dhcp/(address|answer|boot-fields|lease|options|packet|proxy|reply|request|view)',
+  'runtime/tftp/(negotiate|packet|transfer)',
   'runtime/tracker/(announce|codec)',
   'runtime/swarm/(policy|policy-state|wire)',
   'runtime/reconcile/(desired|diff|outcome)',

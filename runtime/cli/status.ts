@@ -1,8 +1,8 @@
 import { Command } from 'commander';
 import { statusLines } from '../dashboard/status-lines.ts';
 import type { Status } from '../dashboard/view.ts';
+import { askSocket } from '../http/ask-socket.ts';
 import { controlSocketPath } from '../state-lock.ts';
-import { askSocket } from './ask-socket.ts';
 import { findPlace, type PlaceFlags, withPlace } from './builder.ts';
 
 type Flags = PlaceFlags & { readonly json: boolean };

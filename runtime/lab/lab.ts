@@ -6,8 +6,8 @@ import { Fault } from '#bundle/fault.ts';
 import { filesOf, parseManifest } from '#bundle/manifest.ts';
 import { openStore } from '#store/local.ts';
 import type { Status, StatusNode } from '../dashboard/view.ts';
+import { askSocket } from '../http/ask-socket.ts';
 import { kvmWorks } from './acceleration.ts';
-import { ask } from './ask.ts';
 import { type LabPlace, takePlace } from './leftovers.ts';
 import type { LabFirmware } from './machine.ts';
 import { createNetwork, type LabNetwork, type LinkOptions } from './network.ts';
@@ -76,7 +76,7 @@ function lab(options: LabOptions, parts: Parts): Lab {
   let { runtime } = parts;
   const nodes: LabNode[] = [];
   const socketPath = statusSocket(place.statePath);
-  const status = async () => JSON.parse(await ask(socketPath, '/v1/status')) as Status;
+  const status = async () => JSON.parse(await askSocket(socketPath, '/v1/status')) as Status;
   const statusOf = async (node: LabNode) => (await status()).nodes.find((one) => one.mac === node.mac);
   return {
     statePath: place.statePath,
@@ -93,15 +93,15 @@ function lab(options: LabOptions, parts: Parts): Lab {
     },
     powerOn: async (machine) => {
       const kvm = await canUseKvm(place.statePath);
-      const place2 = { index: nodes.length + 1, network: place.network, statePath: place.statePath };
-      const node = await powerOn({ ...place2, ...machine, kvm });
+      const { network, statePath } = place;
+      const node = await powerOn({ index: nodes.length + 1, network, statePath, ...machine, kvm });
       nodes.push(node);
       return node;
     },
     reportUp: async (node, startedMs) => {
       const session = parseSessionId((await statusOf(node))?.session);
       const report = { session, mac: node.mac, phase: 'up', uptimeMs: Math.round(startedMs) } as const;
-      await ask(`${place.statePath}/control.sock`, '/v1/report', formatReport(report));
+      await askSocket(`${place.statePath}/control.sock`, '/v1/report', formatReport(report));
     },
     close: async () => {
       stop.abort();

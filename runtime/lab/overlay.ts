@@ -16,6 +16,8 @@ export function labOverlay(options: {
   const { network, statePath, image } = options;
   const range = { range: network.range };
   return {
+    // This clone, as it is now: no remote repository can be reached from the lab's network.
+    git: { remote: '.', branch: null, poll: '5s' },
     network: {
       interface: network.interface,
       address: network.address,

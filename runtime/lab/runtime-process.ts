@@ -33,7 +33,7 @@ export async function startRuntime(options: RuntimeProcessOptions): Promise<Runt
   await writeFile(overlayPath, JSON.stringify(options.overlay, null, 1));
   const place = ['--config', configPath, '--state', statePath, '--overlay', overlayPath];
   // The lab's network has no way out; images are built where this process is, which can reach a mirror.
-  const builder = ['--builder-network', `/proc/${process.pid}/ns/net`];
+  const builder = ['--builder-netns', `/proc/${process.pid}/ns/net`];
   const run = [process.execPath, main, 'run', ...place, ...builder];
   // The server's namespace has no way out: builds run in the lab's own, which has.
   const argv = inside(network.server, [...run, '--builder-netns', `/proc/${process.pid}/ns/net`]);

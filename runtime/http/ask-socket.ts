@@ -6,10 +6,10 @@ import { Fault } from '#bundle/fault.ts';
  * @returns the body of an answer with a 2xx status
  * @throws Fault `RUNTIME_UNREACHABLE`
  */
-export function ask(socketPath: string, path: string, body?: string): Promise<string> {
+export function askSocket(socketPath: string, path: string, body?: string): Promise<string> {
   return new Promise((resolve, reject) => {
     const fail = (cause: unknown) => {
-      const hint = 'Is it running? Its log says why it ended';
+      const hint = 'Start it with "boottorrent run", or name its state directory with --state';
       reject(new Fault('RUNTIME_UNREACHABLE', `Cannot ask the runtime at ${socketPath}`, { cause, hint }));
     };
     const method = body === undefined ? 'GET' : 'POST';
