@@ -16,6 +16,7 @@ let directory = '';
 let bundle: RandomBundle;
 let seeder: Seeder;
 let events: BootEvent[] = [];
+let logged = '';
 let stop = new AbortController();
 let running: Promise<void> = Promise.resolve();
 let sockets: Socket[] = [];
@@ -28,9 +29,11 @@ beforeEach(async () => {
   ];
   bundle = await createRandomBundle(directory, { name: 'debian', pieceLengthBytes: 64 * kib, files });
   events = [];
+  logged = '';
   stop = new AbortController();
   const emit = (event: BootEvent) => void events.push(event);
-  const log = openLog({ level: 'error' });
+  const stream = { write: (line: string) => void (logged += line) };
+  const log = openLog({ stream });
   seeder = new Seeder({ host: '127.0.0.1', port: 0, log, emit, nowMs: () => Date.now(), random: Math.random });
   await seeder.seed(bundle.bundle);
   running = seeder.run(stop.signal);
@@ -130,21 +133,23 @@ test('Seeder shows a peer few pieces before it has sent some', async () => {
   expect(shown).toHaveLength(3);
 });
 
-test.each<[string, (shown: number[]) => readonly [number, number, number]]>([
-  ['more than 16 KiB', ([piece = 0]) => [piece, 0, 16 * kib + 1]],
-  ['nothing', ([piece = 0]) => [piece, 0, 0]],
-  ['a block beyond its piece', ([piece = 0]) => [piece, 64 * kib - 1, 2]],
-  ['a piece beyond the last', () => [4_000_000_000, 0, 16 * kib]],
+test.each<[string, string, (shown: number[]) => readonly [number, number, number]]>([
+  ['more than 16 KiB', 'a block of 16385 bytes', ([piece = 0]) => [piece, 0, 16 * kib + 1]],
+  ['nothing', 'a block outside of its piece', ([piece = 0]) => [piece, 0, 0]],
+  ['a block beyond its piece', 'a block outside of its piece', ([piece = 0]) => [piece, 64 * kib - 1, 2]],
+  ['a piece beyond the last', 'a block outside of its piece', () => [4_000_000_000, 0, 16 * kib]],
   [
+    'a piece that it was not shown',
     'a piece that it was not shown',
     (shown) => [[0, 1, 2, 3].find((piece) => !shown.includes(piece)) ?? 0, 0, 16 * kib],
   ],
-])('Seeder closes a peer that asks for %s', async (_, ask) => {
+])('Seeder closes a peer that asks for %s', async (_, reason, ask) => {
   const { wire, socket, shown } = await greet();
   const [piece, offset, length] = ask(shown);
   request(wire, piece, offset, length).catch(() => {});
   expect(await isClosed(socket)).toBe(true);
   await expect.poll(() => seeder.peerCount(bundle.bundle.infoHash)).toBe(0);
+  expect(logged).toContain(reason);
 });
 
 test('Seeder closes a peer that asks for far too much at once and reads nothing', async () => {
