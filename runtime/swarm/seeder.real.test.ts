@@ -32,7 +32,11 @@ beforeEach(async () => {
   logged = '';
   stop = new AbortController();
   const emit = (event: BootEvent) => void events.push(event);
-  const stream = { write: (line: string) => void (logged += line) };
+  const stream = {
+    write(line: string) {
+      logged += line;
+    },
+  };
   const log = openLog({ stream });
   seeder = new Seeder({ host: '127.0.0.1', port: 0, log, emit, nowMs: () => Date.now(), random: Math.random });
   await seeder.seed(bundle.bundle);
