@@ -155,7 +155,7 @@ hostkey=$$(cut -d" " -f2 /etc/ssh/ssh_host_ed25519_key.pub) release=$$(cat /etc/
 `;
 
 function withGroup(config: string): string {
-  const group = `  - { name: installers, match: { mac: ["${installerMac}"] }, image: debian-installer }\n`;
+  const group = `  - { name: test-installer, match: { mac: ["${installerMac}"] }, image: debian-installer }\n`;
   return /^groups:\s*$/m.test(config)
     ? config.replace(/^groups:\s*\n/m, `groups:\n${group}`)
     : `${config.replace(/^groups:.*\n/m, '')}\ngroups:\n${group}`;
