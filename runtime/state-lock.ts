@@ -18,12 +18,8 @@ export function controlSocketPath(statePath: string): string {
 export async function lockState(statePath: string, pid: number): Promise<{ release(): Promise<void> }> {
   await mkdir(statePath, { recursive: true, mode: 0o700 });
   await chmod(statePath, 0o700);
-  const server = createServer((socket) => socket.destroy());
-  const isFree = await listen(server, await abstractName(statePath));
-  if (!isFree || (await answers(controlSocketPath(statePath)))) {
-    server.close();
-    throw await locked(statePath);
-  }
+  const server = await patiently(() => tryLock(statePath));
+  if (!server) throw await locked(statePath);
   await writeFile(pidPath(statePath), `${pid}\n`);
   return { release: () => new Promise((resolve) => server.close(() => resolve())) };
 }
@@ -32,7 +28,26 @@ export async function lockState(statePath: string, pid: number): Promise<{ relea
 export async function checkUnlocked(statePath: string): Promise<void> {
   const name = await abstractName(statePath).catch(() => undefined);
   if (name === undefined) return;
-  if ((await answers(name)) || (await answers(controlSocketPath(statePath)))) throw await locked(statePath);
+  const isFree = async () => !(await answers(name)) && !(await answers(controlSocketPath(statePath)));
+  if (!(await patiently(isFree))) throw await locked(statePath);
+}
+
+async function tryLock(statePath: string): Promise<Server | undefined> {
+  const server = createServer((socket) => socket.destroy());
+  const isFree = await listen(server, await abstractName(statePath));
+  if (isFree && !(await answers(controlSocketPath(statePath)))) return server;
+  server.close();
+  return undefined;
+}
+
+/** A killed process may keep its sockets for some moments while the kernel takes it apart: a few tries are made. */
+async function patiently<T>(attempt: () => Promise<T>): Promise<T> {
+  for (let tries = 1; tries < 10; tries++) {
+    const result = await attempt();
+    if (result) return result;
+    await new Promise((resolve) => setTimeout(resolve, 100));
+  }
+  return attempt();
 }
 
 function pidPath(statePath: string): string {
