@@ -13,5 +13,8 @@ rm -f var/lib/dpkg/*-old var/lib/dpkg/lock* var/lib/apt/extended_states
 rm -rf var/lib/apt/lists/* tmp/* tmp/.[!.]* var/tmp/* run/* root/.wget-hsts
 # Directories stay: programs expect /var/log/apt and the like.
 find var/log var/cache ! -type d -delete
+# Without these, systemd takes every start for the first one after an update, and rebuilds caches that are there already.
+: >etc/.updated
+: >var/.updated
 found=$(grep -rlsE -- '^-----BEGIN [A-Z ]*PRIVATE KEY' etc home opt root srv var || true)
 [ -z "$found" ] || { echo "private key: $found" >&2; exit 3; }

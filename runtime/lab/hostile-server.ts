@@ -5,8 +5,8 @@ import { createServer, type IncomingMessage, type ServerResponse } from 'node:ht
 import { join } from 'node:path';
 import { decodeBase64, encodeBase64 } from '#bundle/base64.ts';
 import { encodeBencode } from '#bundle/bencode.ts';
-import { type BootTicket, parseTicket } from '#bundle/boot-ticket.ts';
-import { filesOf, parseManifest } from '#bundle/manifest.ts';
+import { type BootTicket, parseTicket, type TicketRelease } from '#bundle/boot-ticket.ts';
+import { parseManifest } from '#bundle/manifest.ts';
 import { encodeMetainfo, parseMetainfo, withAnnounce } from '#bundle/metainfo.ts';
 import { createSignature, formatSignature, parseSignature } from '#bundle/signature.ts';
 import { generateSecretKey, nodeSigner } from '#store/ed25519.ts';
@@ -19,8 +19,7 @@ import { generateSecretKey, nodeSigner } from '#store/ed25519.ts';
 export type Lie = 'none' | 'catalog-byte' | 'foreign-key' | 'manifest-byte' | 'file-and-torrent';
 
 const [port = '8481', upstream = '10.77.0.1:8480', folder = '.'] = process.argv.slice(2);
-const seedPort = 7001;
-let seeder: ChildProcess | undefined;
+const seeders = new Map<number, ChildProcess>();
 
 const server = createServer((request, response) => {
   answer(request, response).catch((error) => {
@@ -30,7 +29,7 @@ const server = createServer((request, response) => {
 });
 server.listen(Number(port), '0.0.0.0');
 process.on('SIGTERM', () => {
-  seeder?.kill('SIGKILL');
+  for (const seeder of seeders.values()) seeder.kill('SIGKILL');
   process.exit(0);
 });
 
@@ -54,7 +53,8 @@ async function answer(request: IncomingMessage, response: ServerResponse): Promi
 
 async function lieInTicket(bytes: Buffer, { lie, url }: { lie: Lie; url: string }): Promise<Buffer> {
   const ticket = parseTicket(bytes.toString());
-  const image = ticket.image;
+  const { image } = ticket;
+  const announceUrl = `http://${upstream}/announce/${url.split('/')[3]?.split('?')[0]}`;
   switch (lie) {
     case 'none':
       return bytes;
@@ -66,8 +66,10 @@ async function lieInTicket(bytes: Buffer, { lie, url }: { lie: Lie; url: string 
     }
     case 'manifest-byte':
       return told({ ...ticket, image: { ...image, manifest: image.manifest.replace('"format": 1', '"format":  1') } });
-    case 'file-and-torrent':
-      return told({ ...ticket, image: { ...image, torrent: await seedChangedFile(ticket, url) } });
+    case 'file-and-torrent': {
+      await seed(ticket.bootstrap, { announceUrl, isChanged: false });
+      return told({ ...ticket, image: { ...image, torrent: await seed(image, { announceUrl, isChanged: true }) } });
+    }
     default:
       return lie satisfies never;
   }
@@ -83,28 +85,30 @@ function signAgain(catalog: string, signature: string): string {
   return formatSignature(createSignature(Buffer.from(catalog), by));
 }
 
-/** Changes one byte of the first file of the image, makes a torrent that fits, and seeds that. */
-async function seedChangedFile(ticket: BootTicket, url: string): Promise<string> {
-  const manifest = parseManifest(ticket.image.manifest);
-  const torrent = parseMetainfo(decodeBase64(ticket.image.torrent) ?? new Uint8Array());
+/**
+ * Seeds a release from here. With `isChanged` one byte of its first file is another one, and the torrent fits that.
+ * @returns the torrent, in base64
+ */
+async function seed(release: TicketRelease, how: { announceUrl: string; isChanged: boolean }): Promise<string> {
+  const manifest = parseManifest(release.manifest);
+  const torrent = parseMetainfo(decodeBase64(release.torrent) ?? new Uint8Array());
   const directory = join(folder, 'seed', torrent.name);
   mkdirSync(directory, { recursive: true });
   const contents: Buffer[] = [];
   for (const { name } of torrent.files) {
-    const file = manifest.files.find((one) => one.name === name) ?? filesOf(manifest, 'rootfs')[0];
-    const blob = await fetch(`http://${upstream}/blob/${file?.sha256}/${name}`);
+    const sha256 = manifest.files.find((file) => file.name === name)?.sha256;
+    const blob = await fetch(`http://${upstream}/blob/${sha256}/${name}`);
     const bytes = Buffer.from(await blob.arrayBuffer());
-    if (contents.length === 0) bytes[bytes.length - 1] = (bytes.at(-1) ?? 0) ^ 1;
+    if (how.isChanged && contents.length === 0) bytes[bytes.length - 1] = (bytes.at(-1) ?? 0) ^ 1;
     writeFileSync(join(directory, name), bytes);
     contents.push(bytes);
   }
   const pieces = pieceHashes(Buffer.concat(contents), torrent.pieceLengthBytes);
-  const changed = encodeMetainfo({ ...torrent, pieces });
-  const session = url.split('/')[3]?.split('?')[0] ?? '';
-  const announced = withAnnounce(changed, `http://${upstream}/announce/${session}`);
-  writeFileSync(join(folder, 'changed.torrent'), withAnnounce(changed, `http://127.0.0.1:${port}/announce/seed`));
-  startSeeder();
-  return encodeBase64(announced);
+  const metainfo = encodeMetainfo({ ...torrent, pieces });
+  const path = join(folder, `${torrent.name}.torrent`);
+  writeFileSync(path, withAnnounce(metainfo, `http://127.0.0.1:${port}/announce/seed`));
+  startSeeder(path, how.isChanged ? 7001 : 7002);
+  return encodeBase64(withAnnounce(metainfo, how.announceUrl));
 }
 
 function pieceHashes(bytes: Buffer, length: number): Uint8Array {
@@ -119,25 +123,20 @@ function pieceHashes(bytes: Buffer, length: number): Uint8Array {
   return Buffer.concat(hashes);
 }
 
-function startSeeder(): void {
-  if (seeder) return;
-  const seed = [
-    `--dir=${join(folder, 'seed')}`,
-    '--seed-ratio=0.0',
-    `--listen-port=${seedPort}`,
-    '--check-integrity=true',
-  ];
-  const quiet = ['--enable-dht=false', '--bt-enable-lpd=false', '--quiet=true', '--stop=600'];
-  seeder = spawn('aria2c', [...seed, ...quiet, join(folder, 'changed.torrent')], { stdio: 'ignore' });
+function startSeeder(torrentPath: string, listenPort: number): void {
+  if (seeders.has(listenPort)) return;
+  const shared = [`--dir=${join(folder, 'seed')}`, '--seed-ratio=0.0', '--check-integrity=true', '--stop=600'];
+  const quiet = ['--enable-dht=false', '--bt-enable-lpd=false', '--quiet=true', `--listen-port=${listenPort}`];
+  seeders.set(listenPort, spawn('aria2c', [...shared, ...quiet, torrentPath], { stdio: 'ignore' }));
 }
 
-/** A tracker's reply (BEP 3, compact as in BEP 23) that knows one peer: the liar's own seeder. */
+/** A tracker's reply (BEP 3, compact as in BEP 23) that knows the liar's own seeders. */
 function announceReply(): Buffer {
   const [host = ''] = upstream.split(':');
-  const peer = new Uint8Array([...host.split('.').map(Number), seedPort >> 8, seedPort & 255]);
+  const bytes = [...seeders.keys()].flatMap((at) => [...host.split('.').map(Number), at >> 8, at & 255]);
   const reply = new Map<string, number | Uint8Array>([
     ['interval', 5],
-    ['peers', peer],
+    ['peers', new Uint8Array(bytes)],
   ]);
   return Buffer.from(encodeBencode(reply));
 }

@@ -63,6 +63,12 @@ export async function removeNetwork(network: LabNetwork): Promise<void> {
   }
 }
 
+/** Takes the limit off the server's link again. */
+export async function openLink(network: LabNetwork): Promise<void> {
+  await tryCommand(['tc', '-n', network.server, 'qdisc', 'del', 'dev', network.interface, 'root']);
+  await tryCommand(['tc', '-n', network.lan, 'qdisc', 'del', 'dev', 'uplink', 'root']);
+}
+
 /** Bytes that the server's interface has sent since it was made. */
 export async function serverSentBytes(network: LabNetwork): Promise<number> {
   const path = `/sys/class/net/${network.interface}/statistics/tx_bytes`;
