@@ -15,6 +15,7 @@ import { type LabNode, powerOn } from './node.ts';
 import { labOverlay, statusSocket } from './overlay.ts';
 import { routerAdvertisements } from './radvd.ts';
 import { type RuntimeProcess, startRuntime } from './runtime-process.ts';
+import { sessionOf } from './watch.ts';
 
 export interface LabOptions {
   /** Path of `boot.config.yaml`. */
@@ -77,7 +78,7 @@ function lab(options: LabOptions, parts: Parts): Lab {
   const nodes: LabNode[] = [];
   const socketPath = statusSocket(place.statePath);
   const status = async () => JSON.parse(await askSocket(socketPath, '/v1/status')) as Status;
-  const statusOf = async (node: LabNode) => (await status()).nodes.find((one) => one.mac === node.mac);
+  const statusOf = async (node: LabNode) => sessionOf(node, await status());
   return {
     statePath: place.statePath,
     network: place.network,
@@ -118,13 +119,13 @@ function runtimeOptions(options: LabOptions, place: LabPlace) {
 }
 
 /**
- * Waits until the runtime serves a catalog.
+ * Waits until the runtime serves a commit, or the reason is known why it does not.
  * @param onStatus is called with each status on the way
  * @throws Fault `LAB_RUNTIME_ENDED`, `LAB_COMMIT_REFUSED` (the faults are in the message), or the signal's reason
  */
 export async function waitReady(
   lab: Lab,
-  options: { readonly signal: AbortSignal; readonly onStatus?: (status: Status) => void },
+  options: { readonly revision: string; readonly signal: AbortSignal; readonly onStatus?: (status: Status) => void },
 ): Promise<Status> {
   let ended = false;
   void lab.runtime.ended.then(() => {
@@ -135,7 +136,7 @@ export async function waitReady(
     if (ended) throw new Fault('LAB_RUNTIME_ENDED', `The runtime ended: its log is ${lab.runtime.logPath}`);
     const status = await lab.status().catch(() => undefined);
     if (status) options.onStatus?.(status);
-    if (status?.ready) return status;
+    if (status?.ready && status.revision === options.revision) return status;
     const fault = status?.faults[0];
     if (fault) {
       const place = fault.file === undefined ? '' : `${fault.file}:${fault.line}:${fault.column}: `;

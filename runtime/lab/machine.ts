@@ -38,7 +38,7 @@ export function machineArguments(options: MachineOptions): readonly string[] {
   return [
     'qemu-system-x86_64',
     ...['-name', options.name],
-    ...(options.kvm ? ['-accel', 'kvm', '-cpu', 'host'] : ['-accel', 'tcg,thread=multi', '-cpu', 'max']),
+    ...(options.kvm ? ['-accel', 'kvm', '-cpu', 'host'] : ['-accel', 'tcg,thread=multi', '-cpu', 'qemu64']),
     // Without graphics, SeaBIOS and its option ROMs talk on the serial console.
     ...['-machine', `${uefi ? 'q35' : 'pc'},graphics=off`],
     ...(uefi ? uefiDrives(options.folder) : []),

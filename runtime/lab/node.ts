@@ -24,6 +24,8 @@ export interface LabNode {
   readonly mac: Mac;
   readonly tap: string;
   readonly console: Console;
+  /** When it was switched on or reset last, in milliseconds since 1970: boot sessions from before are over. */
+  readonly startedAtMs: number;
   /** Presses the reset button: the firmware starts anew. */
   reset(): Promise<void>;
   /** Pulls the plug; resolves when QEMU is gone. */
@@ -48,14 +50,19 @@ export async function powerOn(options: LabNodeOptions): Promise<LabNode> {
   const argv = inside(options.network.lan, machineArguments({ ...options, name, mac, tap, folder }));
   const child = spawn(argv[0] as string, argv.slice(1), { stdio: ['ignore', 'pipe', 'pipe'] });
   const screen = new Console(join(folder, 'console.log'), child.stdout);
+  let startedAtMs = Date.now();
   await started(child, name);
   return {
     name,
     mac,
     tap,
     console: screen,
+    get startedAtMs() {
+      return startedAtMs;
+    },
     reset: async () => {
       screen.forget();
+      startedAtMs = Date.now();
       await qmpExecute(qmpPath(folder), 'system_reset');
     },
     powerOff: () => end(child),

@@ -1,3 +1,4 @@
+import { dirname } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Fault } from '#bundle/fault.ts';
 import type { Status } from '../dashboard/view.ts';
@@ -5,9 +6,10 @@ import { forwardStatus } from './forward.ts';
 import { type Lab, openLab, waitReady } from './lab.ts';
 import type { LabFirmware } from './machine.ts';
 import { statusSocket } from './overlay.ts';
+import { runCommand } from './run-command.ts';
 import type { Terminal } from './terminal.ts';
 import { liveLines, news, summary, type Told } from './timeline.ts';
-import { allUp, type Expectations, reportConsoles, timelineNodes } from './watch.ts';
+import { allUp, type Expectations, reportConsoles, sessionOf, timelineNodes } from './watch.ts';
 
 export interface ShowOptions {
   readonly configPath: string;
@@ -69,6 +71,7 @@ async function bringUp(lab: Lab, options: ShowOptions, { terminal, signal }: Wat
     `Log: ${lab.runtime.logPath}`,
   );
   const ready = await waitReady(lab, {
+    revision: (await runCommand(['git', '-C', dirname(options.configPath), 'rev-parse', 'HEAD'])).trim(),
     signal,
     onStatus: (status) => terminal.live([buildingLine(status, performance.now() - startedMs)]),
   });
@@ -133,9 +136,9 @@ function hints(options: ShowOptions): string[] {
 }
 
 function timeout(lab: Lab, status: Status): Fault {
-  const late = lab.nodes.filter((node) => !status.nodes.some((one) => one.mac === node.mac && one.phase === 'up'));
+  const late = lab.nodes.filter((node) => sessionOf(node, status)?.phase !== 'up');
   const reasons = late.map((node) => {
-    const seen = status.nodes.find((one) => one.mac === node.mac);
+    const seen = sessionOf(node, status);
     return `${node.name} is in phase ${seen?.phase ?? 'none'}${seen?.fault ? ` (${seen.fault.message})` : ''}`;
   });
   const hint = `Their consoles: ${late.map((node) => node.console.path).join(', ')}`;

@@ -12,7 +12,7 @@ export type Expectations = ReadonlyMap<string, string>;
  */
 export async function reportConsoles(lab: Lab, status: Status, expectations: Expectations): Promise<void> {
   for (const node of lab.nodes) {
-    const seen = status.nodes.find((one) => one.mac === node.mac);
+    const seen = sessionOf(node, status);
     const text = seen?.image === undefined ? undefined : expectations.get(seen.image);
     if (seen?.phase !== 'executing' || text === undefined || !node.console.has(text)) continue;
     const startedMs = seen.phases[0]?.startedAtMs ?? status.nowMs;
@@ -23,14 +23,20 @@ export async function reportConsoles(lab: Lab, status: Status, expectations: Exp
 /** The nodes of a lab as its timeline shows them, in the order in which they were switched on. */
 export function timelineNodes(nodes: readonly LabNode[], status: Status): TimelineNode[] {
   return nodes.flatMap((node) => {
-    const seen = status.nodes.find((one) => one.mac === node.mac);
+    const seen = sessionOf(node, status);
     return seen ? [timelineNode(node.name, seen)] : [];
   });
 }
 
 /** Whether all nodes of the lab are up. */
 export function allUp(nodes: readonly LabNode[], status: Status): boolean {
-  return nodes.every((node) => status.nodes.some((one) => one.mac === node.mac && one.phase === 'up'));
+  return nodes.every((node) => sessionOf(node, status)?.phase === 'up');
+}
+
+/** What the status says of a node since it was switched on: the runtime remembers sessions from before a restart. */
+export function sessionOf(node: Pick<LabNode, 'mac' | 'startedAtMs'>, status: Status): StatusNode | undefined {
+  const seen = status.nodes.find((one) => one.mac === node.mac);
+  return (seen?.phases[0]?.startedAtMs ?? 0) >= node.startedAtMs ? seen : undefined;
 }
 
 function timelineNode(name: string, seen: StatusNode): TimelineNode {

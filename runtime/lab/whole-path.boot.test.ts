@@ -12,7 +12,7 @@ import { inside, openLink } from './network.ts';
 import type { LabNode } from './node.ts';
 import { runCommand } from './run-command.ts';
 import { makeTestSite, type TestSite } from './test-site.ts';
-import { reportConsoles } from './watch.ts';
+import { reportConsoles, sessionOf } from './watch.ts';
 
 /**
  * The whole path, once: commit → bundle → nodes, and back. One lab for all tests, in order: two BIOS nodes and a kexec
@@ -41,11 +41,11 @@ beforeAll(async () => {
   );
   site.write('images/debian/overlay/etc/issue.release', 'one\n');
   site.write('boot.config.yaml', (before) => withGroup(before));
-  site.commit('site: one');
+  const revision = site.commit('site: one');
   // Slow enough for nodes to meet in the swarm although emulated machines start seconds apart: what is downloaded
   // before aria2's first unchoke round, 10 s, can come from nobody but the origin.
   lab = await openLab({ configPath: site.configPath, statePath, link: { serverMbit: 40 } });
-  first = await waitReady(lab, { signal: AbortSignal.timeout(540_000) });
+  first = await waitReady(lab, { revision, signal: AbortSignal.timeout(540_000) });
 });
 
 afterAll(async () => {
@@ -147,13 +147,12 @@ it('(f) what did not verify is not started: each lie has its own code, and the t
 });
 
 const identityUnit = `[Unit]
-After=ssh.service boottorrent-up.service
+After=ssh.service
+Before=boottorrent-up.service
 [Service]
 Type=oneshot
-StandardOutput=tty
-TTYPath=/dev/ttyS0
 ExecStart=/bin/bash -c 'echo "IDENTITY machine-id=$$(cat /etc/machine-id) hostname=$$(hostname) \\
-hostkey=$$(cut -d" " -f2 /etc/ssh/ssh_host_ed25519_key.pub) release=$$(cat /etc/issue.release) END"'
+hostkey=$$(cut -d" " -f2 /etc/ssh/ssh_host_ed25519_key.pub) release=$$(cat /etc/issue.release) END" >/dev/kmsg'
 `;
 
 function withGroup(config: string): string {
@@ -215,19 +214,16 @@ async function untilPhase(
   phase: string,
   options: { readonly onStatus?: (status: Status) => Promise<void> } = {},
 ): Promise<StatusNode> {
-  const oldSession = sessions.get(node.mac);
   const seen = await until(
     async () => {
       const status = await lab.status();
       await options.onStatus?.(status);
-      return status.nodes.find((one) => one.mac === node.mac);
+      return sessionOf(node, status);
     },
-    (one) => one !== undefined && one.session !== oldSession && one.phase === phase,
+    (one) => one?.phase === phase,
   );
-  sessions.set(node.mac, seen?.session ?? '');
   return seen as StatusNode;
 }
-const sessions = new Map<string, string>();
 
 function untilServed(revision: string): Promise<Status> {
   return until(
