@@ -129,7 +129,7 @@ async function compose(here: Here): Promise<readonly Component[]> {
   const serving = openServingOf(here, seeder);
   const reconciler = openReconcilerOf(here, { serving, seeder, tracker, inUse: () => nodes.namedBundles(now()) });
   const follower = openFollowerOf(here, { reconciler, onChange: changes.tell });
-  let gitTrouble: Fault | undefined;
+  const watching = openWatching(here, { follower, onTrouble: changes.tell });
   const menu = () => serving.current().menu;
   const server = () => serving.current().server;
   const files = tftpFileOf({ menu, server, blobPath: store.blobPath, firmwareAt: (at) => nodes.at(at)?.firmware });
@@ -141,38 +141,60 @@ async function compose(here: Here): Promise<readonly Component[]> {
   });
   const status = statusAnswers({
     ...{ site: site.site, nodes, changes, metrics, served: serving.current, conditions: follower.conditions },
-    ...{ reconciler, gitTrouble: () => gitTrouble, dhcpIgnored: sockets.ignored, now },
-  });
-  const control = controlAnswers(status, (report) => emit({ kind: 'report', atMs: now(), address: '', report }));
-  const watching = watchRepository({
-    ...{ mirror: here.mirror, pollMs: site.git.pollMs, log, random },
-    ...(here.remote.local && { local: here.remote.local }),
-    onRevision: (revision) => {
-      gitTrouble = undefined;
-      follower.offer(revision);
-    },
-    onFault: (fault) => {
-      gitTrouble = fault;
-      changes.tell();
-    },
+    ...{ reconciler, gitTrouble: watching.trouble, dhcpIgnored: sockets.ignored, now },
   });
   // What was published before is served from the first packet on.
   await reconciler.once();
-  const { host, port } = { host: address.address, port: site.network.http.port };
-  const blobsPath = join(store.path, 'blobs');
+  const control = controlAnswers(status, (report) => emit({ kind: 'report', atMs: now(), address: '', report }));
   return [
     ...sockets.components,
     seeder,
-    listener('boot-http', bootListener({ answers, blobsPath }), { kind: 'tcp', host, port }),
-    listener('status-http', statusListener(status), parseListenAddress(site.network.status)),
-    listener('control', statusListener(control), {
-      ...{ kind: 'unix', path: controlSocketPath(options.statePath), mode: 0o600 },
-    }),
+    ...listeners(here, { answers, status, control }),
     keepNodes(nodesPath, { nodes, log }),
     reconciler,
     follower,
-    watching,
+    watching.component,
   ];
+}
+
+/** Three of them: for nodes, for people, and for administration on this machine. */
+function listeners(
+  { options, site, address, store }: Here,
+  parts: {
+    readonly answers: ReturnType<typeof bootAnswers>;
+    readonly status: ReturnType<typeof statusAnswers>;
+    readonly control: ReturnType<typeof controlAnswers>;
+  },
+): readonly Component[] {
+  const boot = { kind: 'tcp', host: address.address, port: site.network.http.port } as const;
+  const socket = { kind: 'unix', path: controlSocketPath(options.statePath), mode: 0o600 } as const;
+  const blobsPath = join(store.path, 'blobs');
+  return [
+    listener('boot-http', bootListener({ answers: parts.answers, blobsPath }), boot),
+    listener('status-http', statusListener(parts.status), parseListenAddress(site.network.status)),
+    listener('control', statusListener(parts.control), socket),
+  ];
+}
+
+/** Offers each new revision to the follower, and remembers why the repository cannot be read. */
+function openWatching(
+  { options, site, mirror, remote }: Here,
+  { follower, onTrouble }: { readonly follower: Follower; readonly onTrouble: () => void },
+): { readonly component: Component; readonly trouble: () => Fault | undefined } {
+  let trouble: Fault | undefined;
+  const component = watchRepository({
+    ...{ mirror, pollMs: site.git.pollMs, log: options.log, random },
+    ...(remote.local && { local: remote.local }),
+    onRevision: (revision) => {
+      trouble = undefined;
+      follower.offer(revision);
+    },
+    onFault: (fault) => {
+      trouble = fault;
+      onTrouble();
+    },
+  });
+  return { component, trouble: () => trouble };
 }
 
 function openServingOf({ options, site, overlay, address, mirror, remote }: Here, seeder: Seeder): Serving {
