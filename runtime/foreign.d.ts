@@ -20,3 +20,29 @@ declare module 'bittorrent-protocol' {
     keepAlive(): void;
   }
 }
+
+declare module 'webtorrent' {
+  import type { EventEmitter } from 'node:events';
+
+  export interface Torrent extends EventEmitter {
+    /** Bytes sent to peers. */
+    readonly uploaded: number;
+  }
+
+  // biome-ignore lint/style/noDefaultExport: that is how the package exports it.
+  export default class WebTorrent extends EventEmitter {
+    /** All sources of peers but the tracker are on by default; so is uTP. */
+    constructor(options: {
+      readonly dht: boolean;
+      readonly lsd: boolean;
+      readonly utPex: boolean;
+      readonly utp: boolean;
+      readonly natUpnp: boolean;
+      readonly natPmp: boolean;
+      /** 0: no encryption. 1: encrypted, or plain where the other begins so. 2: encrypted. */
+      readonly secure: 0 | 1 | 2;
+    });
+    add(torrent: Uint8Array, options: { readonly path: string; readonly strategy: 'rarest' | 'sequential' }): Torrent;
+    destroy(done: () => void): void;
+  }
+}
