@@ -2,6 +2,9 @@ import { Fault } from '#bundle/fault.ts';
 
 const loadSegment = 1;
 const dynamicSegment = 2;
+const dynamicSymbols = 11;
+const symbolBytes = 24;
+const functionSymbol = 2;
 const tag = { end: 0n, needed: 1n, stringTable: 5n } as const;
 
 /**
@@ -25,6 +28,50 @@ export function neededLibraries(file: Buffer): readonly string[] {
   } catch (cause) {
     throw new Fault('ELF_INVALID', 'Cannot read the libraries of a program: it is no 64-bit ELF file', { cause });
   }
+}
+
+/**
+ * The functions that a shared library offers, sorted. @throws Fault `ELF_INVALID`
+ * @see System V ABI, chapter 4, Symbol Table
+ */
+export function exportedFunctions(file: Buffer): readonly string[] {
+  try {
+    const table = readSections(file).find((section) => section.type === dynamicSymbols);
+    if (!table) return [];
+    const strings = readSections(file)[table.link]?.offset ?? 0;
+    const names = Array.from({ length: table.size / symbolBytes }, (_, index) => {
+      const at = table.offset + index * symbolBytes;
+      const isOffered = file.readUInt16LE(at + 6) !== 0 && file.readUInt8(at + 4) >> 4 !== 0;
+      return isOffered && (file.readUInt8(at + 4) & 15) === functionSymbol
+        ? readString(file, strings + file.readUInt32LE(at))
+        : undefined;
+    });
+    return names.filter((name) => name !== undefined).toSorted();
+  } catch (cause) {
+    throw new Fault('ELF_INVALID', 'Cannot read the functions of a library: it is no 64-bit ELF file', { cause });
+  }
+}
+
+interface Section {
+  readonly type: number;
+  readonly offset: number;
+  readonly size: number;
+  /** Of a table of symbols: the number of the section with their names. */
+  readonly link: number;
+}
+
+function readSections(file: Buffer): readonly Section[] {
+  const start = Number(file.readBigUInt64LE(40));
+  const entrySize = file.readUInt16LE(58);
+  return Array.from({ length: file.readUInt16LE(60) }, (_, index) => {
+    const at = start + index * entrySize;
+    return {
+      type: file.readUInt32LE(at + 4),
+      offset: Number(file.readBigUInt64LE(at + 24)),
+      size: Number(file.readBigUInt64LE(at + 32)),
+      link: file.readUInt32LE(at + 40),
+    };
+  });
 }
 
 interface Segment {

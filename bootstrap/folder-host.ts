@@ -2,13 +2,16 @@ import { spawnSync } from 'node:child_process';
 import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { Host } from './agent/host.ts';
+import type { Host, Terminal } from './agent/host.ts';
 
 /**
  * The agent's view of a machine, on Node: real files in a folder, real programs. For tests of what the agent decides;
  * programs beside the agent are started under QuickJS only.
+ * @param terminals what a test has for consoles
  */
-export function openFolderHost(): Host & { readonly lines: string[]; remove(): void } {
+export function openFolderHost(
+  terminals: readonly Terminal[] = [],
+): Host & { readonly lines: string[]; remove(): void } {
   const workPath = mkdtempSync(join(tmpdir(), 'boottorrent-agent-'));
   const lines: string[] = [];
   return {
@@ -32,6 +35,13 @@ export function openFolderHost(): Host & { readonly lines: string[]; remove(): v
     clockMs: () => Date.now(),
     sleep: () => {},
     print: (line) => lines.push(line),
+    printed: () => lines,
+    consoles: () => terminals.map(({ name }) => name),
+    openTerminal: (name) => {
+      const terminal = terminals.find((one) => one.name === name);
+      if (terminal) return terminal;
+      throw new TypeError(`there is no console ${name}`);
+    },
   };
 }
 

@@ -1,8 +1,7 @@
 import { rm } from 'node:fs/promises';
-import type { ImageRelease, Release } from '#bundle/catalog.ts';
-import { parseDigest, parseInfoHash } from '#bundle/digest.ts';
+import { type ImageRelease, parseRelease, type Release } from '#bundle/catalog.ts';
 import { Fault } from '#bundle/fault.ts';
-import { arches, manifestLimitBytes, parseManifest } from '#bundle/manifest.ts';
+import { manifestLimitBytes, parseManifest } from '#bundle/manifest.ts';
 import { recordReader } from '#bundle/record.ts';
 import type { Definitions } from '#definition/definitions.ts';
 import type { DefinitionFiles } from '#definition/files.ts';
@@ -25,12 +24,19 @@ export interface BuildOptions extends Workshop {
   /** Where overlays and files of the images are read from. */
   readonly files: DefinitionFiles;
   /** What is built beside the images: told by the same progress. */
-  readonly bootstrap: (signal: AbortSignal) => Promise<Release>;
+  readonly bootstrap: (signal: AbortSignal) => Promise<BuiltBootstrap>;
   readonly progress?: Progress;
+}
+
+/** The bootstrap of one architecture, and the bundles that belong to it. */
+export interface BuiltBootstrap {
+  readonly bootstrap: Release;
+  readonly parts: readonly Release[];
 }
 
 export interface Built {
   readonly bootstraps: readonly Release[];
+  readonly parts: readonly Release[];
   readonly images: readonly ImageRelease[];
   /** Names of the images that were not in the store. */
   readonly built: readonly string[];
@@ -57,22 +63,43 @@ export async function build(options: BuildOptions): Promise<Built> {
     };
   };
   const built: string[] = [];
+  let bootstrap: BuiltBootstrap | undefined;
+  const images: ImageRelease[] = [];
   const tasks = [
-    step('bootstrap', options.bootstrap),
+    step('bootstrap', async (signal) => {
+      bootstrap = await options.bootstrap(signal);
+    }),
     ...definitions.images.map((image) =>
       step(image.name, async (signal) => {
-        const result = await bring(image, { ...options, signal });
-        if (result.isNew) built.push(image.name);
-        return result.release;
+        const { release, isNew } = await bring(image, { ...options, signal });
+        if (isNew) built.push(image.name);
+        images.push(imageRelease(image, release, await memoryBytesOf(release, options.store)));
       }),
     ),
   ];
-  const [bootstrap, ...releases] = await concurrently(tasks, { limit: atOnce, ...(signal && { signal }) });
+  await concurrently(tasks, { limit: atOnce, ...(signal && { signal }) });
   progress?.({ done, total, name: 'done' });
-  const images = definitions.images.map(({ title, method, cmdline }, index) => {
-    return { ...(releases[index] as Release), title, method, cmdline };
-  });
-  return { bootstraps: [bootstrap as Release], images, built: built.toSorted() };
+  const { parts = [] } = bootstrap ?? {};
+  return { bootstraps: bootstrap ? [bootstrap.bootstrap] : [], parts, images, built: built.toSorted() };
+}
+
+/** What a catalog says of an image. */
+export function imageRelease(image: ImageDefinition, release: Release, memoryBytes: number): ImageRelease {
+  const { title, description, start, cmdline, heartbeatMs } = image;
+  return {
+    ...release,
+    title,
+    ...(description !== undefined && { description }),
+    start,
+    cmdline,
+    memoryBytes,
+    ...(heartbeatMs !== undefined && { heartbeatMs }),
+  };
+}
+
+async function memoryBytesOf(release: Release, store: Store): Promise<number> {
+  const text = (await store.readBlob(release.manifest.digest, manifestLimitBytes)).toString();
+  return parseManifest(text).memoryBytes ?? 0;
 }
 
 /** An image's release: the one in the store if its inputs are the same, else a new one. */
@@ -99,11 +126,12 @@ async function buildImage(one: {
   readonly options: BuildOptions;
 }): Promise<Release> {
   const { step, gathered, options } = one;
-  const { name, arch, method } = step.image;
+  const { name, arch, start, memoryBytes: systemBytes } = step.image;
+  const { method } = start;
   const workPath = await options.store.workDirectory();
   try {
     const files = await obtain(gathered, { ...options, workPath });
-    const release = await packBundle(options.store, { kind: 'image', name, arch, method, files });
+    const release = await packBundle(options.store, { kind: 'image', name, arch, method, systemBytes, files });
     await options.store.writeBuild(step.inputs, release);
     return release;
   } finally {
@@ -112,15 +140,16 @@ async function buildImage(one: {
 }
 
 async function obtain(
-  { inputs, overlay, packages }: Gathered,
+  { inputs, overlay, packages, stagePackages }: Gathered,
   options: BuildOptions & { readonly workPath: string },
 ): Promise<readonly SourceFile[]> {
   const { image } = inputs;
   if (image.source.kind === 'debian') {
     return obtainDebian({
       ...options,
-      image: { ...image.source, arch: image.arch },
+      image: { ...image.source, arch: image.arch, method: image.start.method },
       lock: packages,
+      ...(stagePackages && { stageLock: stagePackages }),
       ...(overlay && { overlayTar: overlay }),
       toolRoot: await options.toolRoot(),
     });
@@ -145,34 +174,14 @@ async function readFolderFile(
 export async function keptRelease(store: Store, kept: unknown): Promise<Release | undefined> {
   if (kept === undefined) return undefined;
   try {
-    const release = parseRelease(kept);
+    const release = parseRelease(recordReader(kept, 'a kept build', 'BUILD_INVALID'));
     const manifest = parseManifest((await store.readBlob(release.manifest.digest, manifestLimitBytes)).toString());
-    const digests = [release.torrent.digest, ...manifest.files.map(({ sha256 }) => sha256)];
+    const { torrent } = release;
+    const digests = [...(torrent ? [torrent.digest] : []), ...manifest.files.map(({ sha256 }) => sha256)];
     const isThere = await Promise.all(digests.map((digest) => store.has(digest)));
     return isThere.every(Boolean) ? release : undefined;
   } catch (error) {
     if (error instanceof Fault) return undefined;
     throw error;
   }
-}
-
-function parseRelease(value: unknown): Release {
-  const record = recordReader(value, 'a kept build', 'BUILD_INVALID');
-  const blob = (key: 'manifest' | 'torrent') => {
-    const inner = record.record(key);
-    return { inner, digest: parseDigest(inner.string('digest')), sizeBytes: inner.integer('sizeBytes') };
-  };
-  const { digest, sizeBytes } = blob('manifest');
-  const torrent = blob('torrent');
-  return {
-    name: record.string('name', 64),
-    arch: record.oneOf('arch', arches),
-    manifest: { digest, sizeBytes },
-    sizeBytes: record.integer('sizeBytes'),
-    torrent: {
-      digest: torrent.digest,
-      sizeBytes: torrent.sizeBytes,
-      infoHash: parseInfoHash(torrent.inner.string('infoHash')),
-    },
-  };
 }

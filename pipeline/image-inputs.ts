@@ -6,6 +6,7 @@ import { overlayTar } from './overlay.ts';
 import type { ImageInputs } from './plan.ts';
 import { debianRecipe, debianRequest } from './source/debian.ts';
 import { filesRequests } from './source/files.ts';
+import { stageRequest } from './source/kexec-root.ts';
 import { type LockOptions, lockPackages } from './source/lock.ts';
 import type { LockedPackage } from './source/package-list.ts';
 import type { LogLine } from './source/source.ts';
@@ -33,6 +34,8 @@ export interface Gathered {
   readonly inputs: ImageInputs;
   readonly overlay: Uint8Array | undefined;
   readonly packages: readonly LockedPackage[];
+  /** With a root filesystem for kexec: what its first stage is made of. */
+  readonly stagePackages?: readonly LockedPackage[];
 }
 
 /** Files in an image's folder that a source may name: they travel to every node, but they must also fit into memory. */
@@ -46,16 +49,19 @@ export async function gather(image: ImageDefinition, files: DefinitionFiles, wor
   const options = { ...workshop, ...(lockFile && { lockFile }) };
   if (image.source.kind === 'debian') {
     const overlay = await overlayTar(files, image.name);
-    const packages = await lockPackages(debianRequest({ ...image.source, arch: image.arch }), options);
+    const { method } = image.start;
+    const debian = { ...image.source, arch: image.arch, method };
+    const packages = await lockPackages(debianRequest(debian), options);
+    const stagePackages = method === 'kexec' ? await lockPackages(stageRequest(debian), options) : [];
     const inputs: ImageInputs = {
       image,
       ...(overlay && { overlay: digestOf(overlay) }),
       files: {},
-      packages: packages.map((one) => one.sha256),
-      recipe: await debianRecipe(),
+      packages: [...packages, ...stagePackages].map((one) => one.sha256),
+      recipe: await debianRecipe(debian),
       tools: (await workshop.toolRoot()).versions,
     };
-    return { inputs, overlay, packages };
+    return { inputs, overlay, packages, stagePackages };
   }
   const packages = await lockOrigins(image, options);
   const inputs: ImageInputs = {

@@ -16,7 +16,7 @@ const pure = [
   'runtime/boot/[^/]+',
   'runtime/dhcp/(address|answer|boot-fields|lease|options|packet|proxy|reply|request|view)',
   'runtime/tftp/(negotiate|packet|transfer)',
-  'runtime/tracker/(announce|codec)',
+  'runtime/tracker/(announce|codec|needed)',
   'runtime/swarm/(policy|policy-state|wire)',
   'runtime/reconcile/(desired|diff|outcome)',
   'runtime/dashboard/view',

@@ -8,7 +8,8 @@ const image: ImageDefinition = {
   name: 'debian',
   title: 'Debian',
   arch: 'amd64',
-  method: 'switch-root',
+  start: { method: 'switch-root', modules: 'all' },
+  memoryBytes: 1,
   source: { kind: 'debian', suite: 'trixie', packages: ['a', 'b'] },
   cmdline: '',
   lab: {},
@@ -32,6 +33,7 @@ test('plan() reuses what was built from the same inputs', () => {
 test.each<[string, Partial<ImageInputs>]>([
   ['title', { image: { ...image, title: 'Other' } }],
   ['command line', { image: { ...image, cmdline: 'quiet' } }],
+  ['way to start', { image: { ...image, start: { method: 'switch-root', modules: 'none' } } }],
   ['lab', { image: { ...image, lab: { expect: 'x' } } }],
   ['order of packages', { image: { ...image, source: { kind: 'debian', suite: 'trixie', packages: ['b', 'a'] } } }],
   ['order of tools', { tools: { tar: '2', mmdebstrap: '1' } }],
@@ -42,7 +44,8 @@ test.each<[string, Partial<ImageInputs>]>([
 
 test.each<[string, Partial<ImageInputs>]>([
   ['name', { image: { ...image, name: 'other' } }],
-  ['method', { image: { ...image, method: 'kexec' } }],
+  ['method', { image: { ...image, start: { method: 'kexec', unbind: [] } } }],
+  ['need of memory', { image: { ...image, memoryBytes: 2 } }],
   ['suite', { image: { ...image, source: { kind: 'debian', suite: 'forky', packages: ['a', 'b'] } } }],
   ['overlay', { overlay: digestOf('changed') }],
   ['file', { files: { kernel: digestOf('kernel') } }],

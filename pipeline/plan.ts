@@ -39,12 +39,13 @@ export function plan(
 
 /** A text that is the same exactly when a build would give the same bytes. */
 export function formatInputs({ image, overlay, files, packages, recipe, tools }: ImageInputs): string {
-  const { name, arch, method, source } = image;
+  const { name, arch, start, memoryBytes, source } = image;
   return JSON.stringify({
     format: 1,
     name,
     arch,
-    method,
+    method: start.method,
+    memoryBytes,
     source: sourceInputs(source),
     overlay: overlay ?? null,
     files: sorted(files),

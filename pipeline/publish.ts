@@ -11,6 +11,7 @@ export interface PublishOptions {
   readonly definitions: Definitions;
   readonly commit: Commit;
   readonly bootstraps: readonly Release[];
+  readonly parts: readonly Release[];
   readonly images: readonly ImageRelease[];
   readonly store: Store;
   readonly key: SecretKey;
@@ -55,8 +56,8 @@ export function nextSerial(last: number | undefined, nowMs: number): number {
   return Math.max((last ?? 0) + 1, Math.floor(nowMs / 1000));
 }
 
-function catalogOf({ definitions, commit, bootstraps, images }: PublishOptions, serial: number): Catalog {
-  const { site, menu, groups } = definitions.site;
+function catalogOf({ definitions, commit, bootstraps, parts, images }: PublishOptions, serial: number): Catalog {
+  const { site, menu, swarm, groups } = definitions.site;
   return {
     format: 1,
     site,
@@ -64,8 +65,10 @@ function catalogOf({ definitions, commit, bootstraps, images }: PublishOptions, 
     committedAt: commit.committedAt,
     serial,
     bootstraps,
+    parts,
     images: images.toSorted((a, b) => (a.name < b.name ? -1 : 1)),
     menu,
+    swarm,
     groups,
   };
 }

@@ -1,6 +1,6 @@
 import { type BlobRef, type Catalog, parseTrustedComment, type Release } from '#bundle/catalog.ts';
 import { Fault } from '#bundle/fault.ts';
-import { type Manifest, manifestLimitBytes, parseManifest } from '#bundle/manifest.ts';
+import { type Manifest, manifestLimitBytes, parseManifest, swarmFiles } from '#bundle/manifest.ts';
 import { checkMetainfo, parseMetainfo, torrentLimitBytes } from '#bundle/metainfo.ts';
 import type { PublicKey } from '#bundle/signature.ts';
 import { digestOfFile } from './store/digest.ts';
@@ -33,7 +33,7 @@ export async function verifyPublished(store: Store, keys: readonly PublicKey[]):
     );
   }
   const files: BlobRef[] = [];
-  for (const release of [...catalog.bootstraps, ...catalog.images])
+  for (const release of [...catalog.bootstraps, ...catalog.parts, ...catalog.images])
     files.push(...(await verifyRelease(store, release)));
   return { catalog, keyId, fileCount: files.length, sizeBytes: files.reduce((sum, file) => sum + file.sizeBytes, 0) };
 }
@@ -50,12 +50,12 @@ async function verifyTorrent(
   store: Store,
   { release, manifest }: { readonly release: Release; readonly manifest: Manifest },
 ): Promise<void> {
+  if (!release.torrent) return;
   const torrent = await store.readBlob(release.torrent.digest, torrentLimitBytes);
   if (infoHashOf(torrent) !== release.torrent.infoHash) {
     throw new Fault('TORRENT_MISMATCH', `Cannot accept the torrent of ${release.name}: its infohash is another one`);
   }
-  const shared = manifest.files.filter(({ role }) => manifest.kind === 'image' || role === 'modules');
-  checkMetainfo(parseMetainfo(torrent), shared);
+  checkMetainfo(parseMetainfo(torrent), swarmFiles(manifest));
 }
 
 async function verifyFile(store: Store, ref: BlobRef): Promise<void> {

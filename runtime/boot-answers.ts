@@ -1,22 +1,26 @@
 import { relative } from 'node:path';
-import type { Digest, Mac, SessionId } from '#bundle/digest.ts';
+import type { Digest, Mac } from '#bundle/digest.ts';
 import { Fault } from '#bundle/fault.ts';
 import type { BootEvent } from './boot/event.ts';
 import type { Firmware } from './boot/firmware.ts';
-import { bootScript, bootstrapFor, bootTicket, type Menu, type Server, waitingScript } from './boot/menu.ts';
+import { handedOver } from './boot/handover.ts';
+import { bootScript, bootstrapFor, bootTicket, type Server, waitingScript } from './boot/menu.ts';
 import type { BootSession } from './boot/session.ts';
+import type { Offers } from './boot-offers.ts';
 import type { BootAnswers } from './http/boot-listener.ts';
 import type { Conditions } from './reconcile/outcome.ts';
+import type { SwarmNeeds } from './swarm-needs.ts';
 import type { Tracker } from './tracker/http.ts';
 
 export interface BootAnswersOptions {
-  readonly menu: () => Menu | undefined;
+  readonly offers: Offers;
   readonly server: () => Server;
   readonly conditions: () => Conditions;
   /** Paths of the blobs that served bundles name. */
   readonly blobPath: (digest: Digest) => string | undefined;
   readonly blobsPath: string;
   readonly tracker: Tracker;
+  readonly needs: SwarmNeeds;
   /** Folds an event in and tells which session it belongs to. */
   readonly take: (event: BootEvent) => BootSession | undefined;
   readonly now: () => number;
@@ -27,18 +31,26 @@ export function bootAnswers(options: BootAnswersOptions): BootAnswers {
   const { take, now, tracker } = options;
   return {
     script: (request) => answerScript(options, request),
-    ticket({ session, mac, arch, address }) {
-      const menu = options.menu();
-      if (!menu) throw new Fault('NOT_READY', 'Cannot make a ticket: nothing is published yet');
-      const ticket = bootTicket(menu, { session, mac, arch, nowMs: now() }, options.server());
-      const { image, manifests } = ticket;
-      take({ kind: 'ticket', atMs: now(), session, mac, address, image, manifests });
-      return ticket.text;
+    ticket({ session, mac, arch, image: chosen, address }) {
+      const offer = options.offers.forTicket({ mac, arch }, chosen);
+      if (!offer) throw new Fault('NOT_READY', 'Cannot make a ticket: nothing is published yet');
+      const wanted = { session, mac, arch, nowMs: now(), ...(chosen !== undefined && { image: chosen }) };
+      const { text, image, manifests } = bootTicket(offer.menu, wanted, options.server());
+      const release = options.offers.released(offer.menu, image);
+      const { name, heartbeatMs } = image;
+      const given = { image: name, manifests, release, ...(heartbeatMs !== undefined && { heartbeatMs }) };
+      if (take({ kind: 'ticket', atMs: now(), session, mac, address, ...given })) return text;
+      throw new Fault('SESSION_UNKNOWN', `Cannot make a ticket: ${mac} has begun a newer boot than ${session}`);
     },
     announce({ session, query, address }) {
       return tracker.handleAnnounce({ session, query, remoteAddress: address, nowMs: now() });
     },
-    report: (report, address) => void take({ kind: 'report', atMs: now(), address, report }),
+    report(report, address) {
+      const session = take({ kind: 'report', atMs: now(), address, report });
+      if (!session) return { originBytes: 0, httpBytes: 0, mayGo: true };
+      const { originBytes, httpBytes } = session;
+      return { originBytes, httpBytes, mayGo: report.phase !== 'seed' || options.needs.mayGo(session) };
+    },
     blob(digest) {
       const path = options.blobPath(digest);
       return path && relative(options.blobsPath, path);
@@ -51,13 +63,15 @@ function answerScript(
   options: BootAnswersOptions,
   request: { readonly mac: Mac; readonly firmware: Firmware; readonly address: string },
 ): string {
-  const menu = options.menu();
   const server = options.server();
-  const bootstrap = menu && bootstrapFor(menu, request.firmware)?.manifest.digest;
-  const event = { kind: 'script', atMs: options.now(), ...request, ...(bootstrap && { bootstrap }) } as const;
-  const session: SessionId | undefined = options.take(event)?.id;
-  if (!menu || session === undefined) return waitingScript(request, server, waitingReason(options.conditions()));
-  return bootScript(menu, { ...request, session }, server);
+  const offer = options.offers.forScript(request);
+  const wanted = { ...request, ...(offer?.chosen !== undefined && { chosen: offer.chosen }) };
+  const handover = offer && handedOver(offer.menu, { request: wanted, server });
+  const bootstrap = offer && bootstrapFor(offer.menu, request.firmware)?.manifest.digest;
+  const told = { ...(handover && { handover }), ...(bootstrap && { bootstrap }) };
+  const session = options.take({ kind: 'script', atMs: options.now(), ...request, ...told })?.id;
+  if (!offer || session === undefined) return waitingScript(request, server, waitingReason(options.conditions()));
+  return bootScript(offer.menu, { ...wanted, session }, server);
 }
 
 /** What the screen of a node says before there is anything to boot. */

@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { dirname, join, resolve } from 'node:path';
-import { type Digest, parseSessionId } from '#bundle/digest.ts';
+import type { BootReport } from '#bundle/boot-report.ts';
+import { parseSessionId } from '#bundle/digest.ts';
 import type { Fault } from '#bundle/fault.ts';
 import type { PublicKey } from '#bundle/signature.ts';
 import { loadSite } from '#definition/load-site.ts';
@@ -9,22 +10,22 @@ import { loadOverlay, type SiteOverlay } from '#definition/site-overlay.ts';
 import { openStore } from '#store/local.ts';
 import type { Store } from '#store/store.ts';
 import type { BootEvent } from './boot/event.ts';
-import { openNodes } from './boot/nodes.ts';
 import { bootAnswers } from './boot-answers.ts';
-import { openChanges } from './changes.ts';
+import { type Changes, openChanges } from './changes.ts';
 import { type Component, runAll } from './component.ts';
 import { parseIpv4 } from './dhcp/address.ts';
 import { openDhcpServer } from './dhcp/server.ts';
 import { type Mirror, openMirror } from './git/mirror.ts';
 import { parseRemote, type Remote } from './git/remote.ts';
 import { watchRepository } from './git/watch.ts';
-import { bootListener } from './http/boot-listener.ts';
+import { type BootAnswers, bootListener } from './http/boot-listener.ts';
 import { listener, parseListenAddress } from './http/listen.ts';
-import { statusListener } from './http/status-listener.ts';
+import { type StatusAnswers, statusListener } from './http/status-listener.ts';
 import type { Log } from './log.ts';
-import { openMetrics } from './metrics.ts';
-import { keepNodes, readNodes } from './node-file.ts';
+import { type Metrics, openMetrics } from './metrics.ts';
+import { type NodeTable, openNodeTable } from './node-table.ts';
 import { publishInChild } from './publish-child.ts';
+import { blobsOf } from './reconcile/desired.ts';
 import { type Follower, openFollower } from './reconcile/follow.ts';
 import { loadMenu } from './reconcile/load.ts';
 import { openReconciler, type Reconciler } from './reconcile/loop.ts';
@@ -36,6 +37,7 @@ import { openBootSockets } from './sockets/open.ts';
 import { controlSocketPath, lockState } from './state-lock.ts';
 import { controlAnswers, statusAnswers } from './status-answers.ts';
 import { Seeder } from './swarm/seeder.ts';
+import { openSwarmNeeds } from './swarm-needs.ts';
 import { tftpServer } from './tftp/server.ts';
 import { tftpFileOf } from './tftp-files.ts';
 import { createTracker } from './tracker/http.ts';
@@ -107,18 +109,21 @@ const now = () => Date.now();
 const random = () => Math.random();
 
 async function compose(here: Here): Promise<readonly Component[]> {
-  const { options, site, address, store } = here;
+  const { options, address } = here;
   const { log } = options;
   const changes = openChanges();
   const metrics = openMetrics();
-  const nodesPath = join(options.statePath, 'nodes.json');
-  const newSession = () => parseSessionId(randomBytes(16).toString('hex'));
-  const nodes = openNodes({ newSession, known: await readNodes(nodesPath, log) });
-  function take(event: BootEvent) {
-    metrics.count(event);
-    changes.tell();
-    return nodes.take(event);
-  }
+  const menu = () => serving.current().menu;
+  const table = openNodeTable({
+    ...{ path: join(options.statePath, 'nodes.db'), menu, older: (catalog) => reconciler.older(catalog), now, log },
+    newSession: () => parseSessionId(randomBytes(16).toString('hex')),
+    onEvent(event) {
+      metrics.count(event);
+      changes.tell();
+    },
+    onSilence: changes.tell,
+  });
+  const { nodes, take } = table;
   const emit = (event: BootEvent) => void take(event);
   const seeder = new Seeder({ host: address.address, log, emit, nowMs: now, random, isNode: (at) => !!nodes.at(at) });
   const tracker = createTracker({
@@ -127,60 +132,78 @@ async function compose(here: Here): Promise<readonly Component[]> {
     ...{ emit, random },
   });
   const serving = openServingOf(here, seeder);
-  const reconciler = openReconcilerOf(here, { serving, seeder, tracker, inUse: () => nodes.namedBundles(now()) });
+  const reconciler = openReconcilerOf(here, { serving, seeder, tracker, table });
   const follower = openFollowerOf(here, { reconciler, onChange: changes.tell });
   const watching = openWatching(here, { follower, onTrouble: changes.tell });
-  const menu = () => serving.current().menu;
-  const server = () => serving.current().server;
-  const files = tftpFileOf({ menu, server, blobPath: store.blobPath, firmwareAt: (at) => nodes.at(at)?.firmware });
-  const sockets = await openSockets(here, { serving, emit, fileOf: files });
-  const answers = bootAnswers({
-    ...{ menu, server, conditions: follower.conditions, tracker, take, now },
-    blobsPath: join(store.path, 'blobs'),
-    blobPath: (digest) => (servedBlobs(reconciler).has(digest) ? store.blobPath(digest) : undefined),
-  });
-  const status = statusAnswers({
-    ...{ site: site.site, nodes, changes, metrics, served: serving.current, conditions: follower.conditions },
-    ...{ reconciler, gitTrouble: watching.trouble, dhcpIgnored: sockets.ignored, now },
-  });
+  const parts = { metrics, changes, table, tracker, serving, reconciler, follower, watching };
+  const sockets = await openSockets(here, { serving, emit, table });
   // What was published before is served from the first packet on.
   await reconciler.once();
-  const control = controlAnswers(status, (report) => emit({ kind: 'report', atMs: now(), address: '', report }));
-  return [
-    ...sockets.components,
-    seeder,
-    ...listeners(here, { answers, status, control }),
-    keepNodes(nodesPath, { nodes, log }),
-    reconciler,
-    follower,
-    watching.component,
-  ];
+  const answering = listeners(here, { ...parts, sockets });
+  return [...sockets.components, seeder, ...answering, table, reconciler, follower, watching.component];
+}
+
+/** What the parts know of each other. */
+interface Parts {
+  readonly metrics: Metrics;
+  readonly changes: Changes;
+  readonly table: NodeTable;
+  readonly tracker: ReturnType<typeof createTracker>;
+  readonly serving: Serving;
+  readonly reconciler: Reconciler;
+  readonly follower: Follower;
+  readonly watching: Watching;
+  readonly sockets: Sockets;
+}
+
+/** What nodes ask for. */
+function answersForNodes({ store }: Here, parts: Parts): BootAnswers {
+  const { table, tracker, serving, reconciler, follower } = parts;
+  const menu = () => serving.current().menu;
+  return bootAnswers({
+    ...{ offers: table.offers, take: table.take, tracker, now, conditions: follower.conditions },
+    needs: openSwarmNeeds({ sessions: table.nodes.list, menu, now }),
+    server: () => serving.current().server,
+    blobsPath: join(store.path, 'blobs'),
+    blobPath: (digest) => (blobsOf(reconciler.observed()).has(digest) ? store.blobPath(digest) : undefined),
+  });
+}
+
+/** What people and scrapers ask for. */
+function answersForPeople({ site }: Here, parts: Parts): StatusAnswers {
+  const { table, metrics, changes, serving, reconciler, follower, watching, sockets } = parts;
+  return statusAnswers({
+    ...{ site: site.site, table, changes, metrics, served: serving.current, conditions: follower.conditions },
+    ...{ reconciler, gitTrouble: watching.trouble, dhcpIgnored: sockets.ignored, now },
+  });
 }
 
 /** Three of them: for nodes, for people, and for administration on this machine. */
-function listeners(
-  { options, site, address, store }: Here,
-  parts: {
-    readonly answers: ReturnType<typeof bootAnswers>;
-    readonly status: ReturnType<typeof statusAnswers>;
-    readonly control: ReturnType<typeof controlAnswers>;
-  },
-): readonly Component[] {
+function listeners(here: Here, parts: Parts): readonly Component[] {
+  const { options, site, address, store } = here;
   const boot = { kind: 'tcp', host: address.address, port: site.network.http.port } as const;
   const socket = { kind: 'unix', path: controlSocketPath(options.statePath), mode: 0o600 } as const;
   const blobsPath = join(store.path, 'blobs');
+  const status = answersForPeople(here, parts);
+  const take = (report: BootReport) => void parts.table.take({ kind: 'report', atMs: now(), address: '', report });
+  const onBusy = ({ code, message }: Fault, from: string) => options.log.warn({ code, address: from }, message);
   return [
-    listener('boot-http', bootListener({ answers: parts.answers, blobsPath }), boot),
-    listener('status-http', statusListener(parts.status), parseListenAddress(site.network.status)),
-    listener('control', statusListener(parts.control), socket),
+    listener('boot-http', bootListener({ answers: answersForNodes(here, parts), blobsPath, onBusy }), boot),
+    listener('status-http', statusListener(status), parseListenAddress(site.network.status)),
+    listener('control', statusListener(controlAnswers(status, take)), socket),
   ];
+}
+
+interface Watching {
+  readonly component: Component;
+  readonly trouble: () => Fault | undefined;
 }
 
 /** Offers each new revision to the follower, and remembers why the repository cannot be read. */
 function openWatching(
   { options, site, mirror, remote }: Here,
   { follower, onTrouble }: { readonly follower: Follower; readonly onTrouble: () => void },
-): { readonly component: Component; readonly trouble: () => Fault | undefined } {
+): Watching {
   let trouble: Fault | undefined;
   const component = watchRepository({
     ...{ mirror, pollMs: site.git.pollMs, log: options.log, random },
@@ -209,17 +232,14 @@ function openServingOf({ options, site, overlay, address, mirror, remote }: Here
 
 function openReconcilerOf(
   { options, site, store, keys }: Here,
-  parts: {
-    readonly serving: Serving;
-    readonly seeder: Seeder;
-    readonly tracker: ReturnType<typeof createTracker>;
-    readonly inUse: () => ReadonlySet<Digest>;
-  },
+  parts: Pick<Parts, 'serving' | 'tracker' | 'table'> & { readonly seeder: Seeder },
 ): Reconciler {
-  const { serving, seeder, tracker, inUse } = parts;
+  const { serving, seeder, tracker, table } = parts;
+  const inUse = () => table.nodes.namedBundles(now());
   return openReconciler({
     readPublished: store.readPublished,
     load: (published) => loadMenu({ store, site: site.site, keys }, published),
+    olderReleases: () => table.offers.fallbacks().map(({ to }) => to),
     observable: { seeding: () => seeder.seeding(), inUse },
     effects: seedEffects({ store, seeder, tracker }),
     onMenu: serving.swap,
@@ -248,11 +268,15 @@ interface Sockets {
 }
 
 async function openSockets(
-  { options, site, address }: Here,
-  parts: { serving: Serving; emit: (event: BootEvent) => void; fileOf: ReturnType<typeof tftpFileOf> },
+  { options, site, address, store }: Here,
+  parts: Pick<Parts, 'serving' | 'table'> & { readonly emit: (event: BootEvent) => void },
 ): Promise<Sockets> {
   const { environment, pid, log, statePath } = options;
-  const { serving, emit, fileOf } = parts;
+  const { serving, emit, table } = parts;
+  const fileOf = tftpFileOf({
+    ...{ menu: () => serving.current().menu, server: () => serving.current().server, blobPath: store.blobPath },
+    firmwareAt: (at) => table.nodes.at(at)?.firmware,
+  });
   const wanted = { interface: site.network.interface, environment, pid };
   if (site.network.dhcp.mode === 'off') {
     const { tftp } = await openBootSockets({ ...wanted, names: ['tftp'] });
@@ -265,12 +289,4 @@ async function openSockets(
   const dhcpServer = await openDhcpServer({ sockets: { dhcp, pxe }, view, leasesPath, emit, log, now });
   const server = tftpServer({ socket: tftp, address: address.address, fileOf, emit, log, now });
   return { components: [dhcpServer, server], ignored: dhcpServer.ignored };
-}
-
-/** The digests that HTTP gives out: of every file, manifest and torrent of a verified bundle. */
-function servedBlobs(reconciler: Reconciler): ReadonlySet<Digest> {
-  const bundles = [...reconciler.observed().verified.values()];
-  return new Set(
-    bundles.flatMap((one) => [one.manifest.digest, one.torrent.digest, ...one.files.map((file) => file.sha256)]),
-  );
 }

@@ -31,10 +31,13 @@ export function openMetrics(): Metrics {
   const tickets = counter('boot_tickets', 'Boot tickets given');
   const announces = counter('announces', 'Tracker announces answered');
   const reports = counter('reports', 'Boot reports taken', ['phase']);
+  const overdue = counter('heartbeats_missing', 'Boots whose heartbeat did not come in time');
   const ready = gauge('ready', '1 when a verified catalog is served');
   const refused = gauge('revision_refused', '1 when the newest revision is not served');
   const serial = gauge('catalog_serial', 'Serial of the served catalog');
   const nodes = gauge('nodes', 'Nodes by the phase of their newest boot session', ['phase']);
+  const stalled = gauge('nodes_stalled', 'Nodes that say nothing though they should, by their last phase', ['phase']);
+  const fallenBack = gauge('nodes_fallen_back', 'Nodes that get an older release because the published one failed');
   const ignored = gauge('dhcp_ignored', 'DHCP packets not answered, by reason', ['reason']);
 
   function count(event: BootEvent): void {
@@ -64,6 +67,9 @@ export function openMetrics(): Metrics {
       case 'report':
         reports.inc({ phase: event.report.phase });
         return;
+      case 'overdue':
+        overdue.inc();
+        return;
       default:
         event satisfies never;
     }
@@ -75,6 +81,9 @@ export function openMetrics(): Metrics {
     serial.set(status.serial ?? 0);
     nodes.reset();
     for (const [phase, number] of countPhases(sessions)) nodes.set({ phase }, number);
+    stalled.reset();
+    for (const node of status.nodes) if (node.stalledSinceMs !== undefined) stalled.inc({ phase: node.phase });
+    fallenBack.set(status.nodes.filter((node) => node.fallback).length);
     ignored.reset();
     for (const [reason, number] of Object.entries(reasons)) ignored.set({ reason }, number);
     const [register = new Registry()] = registers;

@@ -171,7 +171,7 @@ describe('the runtime, in the order of a life', () => {
     verifySignature(Buffer.from(ticket.catalog), ticket.signature, { keys, verifier: nodeVerifier });
     const release = parseCatalog(ticket.catalog).images[0]!;
     expect(createHash('sha256').update(ticket.image.manifest).digest('hex')).toBe(release.manifest.digest);
-    await writeFile(join(folder, 'tiny.torrent'), Buffer.from(ticket.image.torrent, 'base64'));
+    await writeFile(join(folder, 'tiny.torrent'), Buffer.from(ticket.image.torrent ?? '', 'base64'));
     await inClient('aria2c', '-q', '--seed-time=0', '--enable-dht=false', '-d', folder, join(folder, 'tiny.torrent'));
     const got = await readFile(join(folder, 'tiny', 'initrd'));
     expect(got.equals(await readFile(join(repository, 'images/tiny/initrd')))).toBe(true);

@@ -20,6 +20,7 @@ export function seedEffects({
       for (const { sha256, sizeBytes } of files) await store.verifyBlob({ digest: sha256, sizeBytes });
     },
     async seed({ torrent, files }) {
+      if (!torrent) return;
       const bytes = await store.readBlob(torrent.digest, torrentLimitBytes);
       const bundle = seedBundle(bytes, new Map(files.map(({ name, sha256 }) => [name, store.blobPath(sha256)])));
       await seeder.seed(bundle);

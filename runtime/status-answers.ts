@@ -1,18 +1,19 @@
 import type { BootReport } from '#bundle/boot-report.ts';
+import type { Mac } from '#bundle/digest.ts';
 import type { Fault } from '#bundle/fault.ts';
-import type { Nodes } from './boot/nodes.ts';
 import type { Changes } from './changes.ts';
 import { page } from './dashboard/page.ts';
-import { type Status, statusView } from './dashboard/view.ts';
+import { type NodeAnswer, nodeView, nodeViews, type Status, statusView } from './dashboard/view.ts';
 import type { StatusAnswers } from './http/status-listener.ts';
 import type { Metrics } from './metrics.ts';
+import type { NodeTable } from './node-table.ts';
 import type { Reconciler } from './reconcile/loop.ts';
 import type { Conditions, ShownFault } from './reconcile/outcome.ts';
 import type { Served } from './serving.ts';
 
 export interface StatusAnswersOptions {
   readonly site: string;
-  readonly nodes: Nodes;
+  readonly table: Pick<NodeTable, 'nodes' | 'offers' | 'store'>;
   readonly changes: Changes;
   readonly metrics: Metrics;
   readonly served: () => Served;
@@ -26,14 +27,27 @@ export interface StatusAnswersOptions {
 
 /** What people and scrapers ask for: folds over the same boot events that everything else is. */
 export function statusAnswers(options: StatusAnswersOptions): StatusAnswers {
-  const { nodes, metrics, changes } = options;
+  const { table, metrics, changes } = options;
   const status = () => currentStatus(options);
+  const sessions = () => table.nodes.list();
   return {
     status,
+    nodes: () => ({ nowMs: options.now(), nodes: status().nodes }),
+    node: (mac) => nodeAnswer(options, mac),
     page,
     subscribe: changes.subscribe,
-    metrics: () => metrics.render({ status: status(), sessions: nodes.list(), ignored: options.dhcpIgnored() }),
+    metrics: () => metrics.render({ status: status(), sessions: sessions(), ignored: options.dhcpIgnored() }),
   };
+}
+
+function nodeAnswer({ table, now }: StatusAnswersOptions, mac: Mac): NodeAnswer | undefined {
+  const session = table.nodes.byMac(mac);
+  if (!session) return undefined;
+  const nowMs = now();
+  const [node] = nodeViews({ sessions: [session], fallbacks: table.offers.fallbacks(), nowMs });
+  const failedLog = table.store.logOf(mac);
+  const earlier = table.store.earlier(mac).map((one) => nodeView(one, { nowMs, isOver: true }));
+  return node && { nowMs, node, earlier, ...(failedLog && { failedLog }) };
 }
 
 /** The same for the control socket, which also takes reports of those who watch a node's console. */
@@ -50,7 +64,7 @@ function currentStatus(options: StatusAnswersOptions): Status {
     ...(menu && { catalog: menu.catalog }),
     troubles: troubles.flatMap((fault) => (fault ? [shown(fault)] : [])),
     draining: [...draining].map((manifest) => ({ name: verified.get(manifest)?.name ?? 'unknown', manifest })),
-    sessions: options.nodes.list(),
+    ...{ sessions: options.table.nodes.list(), fallbacks: options.table.offers.fallbacks() },
   });
 }
 

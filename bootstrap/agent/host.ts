@@ -18,6 +18,29 @@ export interface Child {
 }
 
 /**
+ * A console for a person: the screen with the keyboard (`tty0`) or a serial line (`ttyS0`). While it is open it is in raw
+ * mode, and what the agent prints is held back on it.
+ */
+export interface Terminal {
+  /** As the kernel names it. */
+  readonly name: string;
+  readonly columns: number;
+  readonly rows: number;
+  /** What the line carries. Absent: no limit. */
+  readonly bytesPerSecond?: number;
+  /** What was typed since the last call. Never waits. */
+  read(): Uint8Array;
+  /** Never waits: returns how many bytes were taken. */
+  write(bytes: Uint8Array): number;
+  /** A shell at this console, in its usual mode. When it has ended, {@link Terminal.resume}. */
+  startShell(hint: string): Child;
+  /** Raw mode again. */
+  resume(): void;
+  /** The usual mode again, and what was held back is printed. */
+  close(): void;
+}
+
+/**
  * All that the agent touches of the machine. Everything blocks: a boot is a sequence, and what must run meanwhile is
  * a program of its own ({@link Host.start}).
  */
@@ -43,5 +66,12 @@ export interface Host {
   /** Since 1970, as this machine believes. */
   clockMs(): number;
   sleep(milliseconds: number): void;
+  /** On every console that is not open as a {@link Terminal}. */
   print(line: string): void;
+  /** The last lines that were printed, also those that are held back. */
+  printed(): readonly string[];
+  /** Names of the machine's consoles; the last one is /dev/console. */
+  consoles(): readonly string[];
+  /** @throws TypeError for a name that is not in {@link Host.consoles}, or that is open */
+  openTerminal(name: string): Terminal;
 }

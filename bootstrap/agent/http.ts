@@ -9,9 +9,14 @@ export function startDownload(host: Host, url: string, path: string): Child {
   return host.start(['wget', '-q', '-T', '20', '-O', path, url]);
 }
 
+/** The same, from where the file ends that is there. */
+export function resumeDownload(host: Host, url: string, path: string): Child {
+  return host.start(['wget', '-q', '-c', '-T', '20', '-O', path, url]);
+}
+
 /**
  * Fetches a small document into a file of the work folder.
- * @throws Fault `SERVER_BUSY` for status 503, `SERVER_UNREACHABLE`, `RESPONSE_TOO_LARGE`
+ * @throws Fault `SERVER_BUSY` for status 503, `SESSION_UNKNOWN` for 404, `SERVER_UNREACHABLE`, `RESPONSE_TOO_LARGE`
  */
 export function fetchText(host: Host, url: string, limits: { timeoutMs: number; limitBytes: number }): string {
   const path = `${host.workPath}/response`;
@@ -32,18 +37,32 @@ export function fetchText(host: Host, url: string, limits: { timeoutMs: number; 
   return host.readText(path) ?? '';
 }
 
-/** Posts JSON, waits at most some seconds, and says whether the server took it. Never throws. */
-export function postJson(host: Host, url: string, text: string): boolean {
+/**
+ * Posts JSON and waits at most some seconds for the answer, of which no more than the limit is read; undefined when
+ * there was none. Never throws.
+ */
+export function postJson(host: Host, url: string, text: string, limitBytes: number): string | undefined {
   const path = `${host.workPath}/request`;
   host.writeText(path, text);
-  const header = ['--header', 'Content-Type: application/json'];
-  const argv = ['timeout', '5', 'wget', '-q', '-T', '4', '-O', '/dev/null', ...header, `--post-file=${path}`, url];
-  return host.run(argv).status === 0;
+  const wget = ['wget', '-q', '-T', '4', '-O', '-', '--header', 'Content-Type: application/json'];
+  const argv = ['timeout', '5', ...wget, `--post-file=${path}`, url];
+  const { stdout } = host.run(['sh', '-c', `"$@" | head -c ${limitBytes + 1}`, 'sh', ...argv]);
+  return stdout === '' ? undefined : stdout;
 }
 
 function httpFault(url: string, said: string): Fault {
-  if (/HTTP\/1\.[01] 503/.test(said)) {
-    return new Fault('SERVER_BUSY', `Cannot fetch ${url}: the server is not ready yet`, { retry: 'waiting' });
+  const busy = /HTTP\/1\.[01] 503(?: ([A-Z][A-Z_]{2,63})\b)?/.exec(said);
+  if (busy) {
+    const reason = busy[1] === undefined ? '' : `, it says ${busy[1]}`;
+    const hint = 'The log of the runtime says more';
+    return new Fault('SERVER_BUSY', `Cannot fetch ${url}: the server is not ready${reason}`, {
+      retry: 'waiting',
+      hint,
+    });
+  }
+  // The server never heard of this boot session: it was restarted, or it forgot a node that took too long.
+  if (/HTTP\/1\.[01] 404/.test(said)) {
+    return new Fault('SESSION_UNKNOWN', `Cannot fetch ${url}: the server does not know it`);
   }
   return unreachable(url, said.replace(/^wget: /, '') || 'no reason given');
 }

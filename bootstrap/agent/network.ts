@@ -1,6 +1,7 @@
 import type { Mac } from '#bundle/digest.ts';
 import type { Child, Host } from './host.ts';
 import { type Lease, parseLease } from './lease.ts';
+import { formatMissing, missingDrivers } from './missing-drivers.ts';
 import type { Paths } from './paths.ts';
 
 /** The one NIC that the agent configures, with the process that keeps its lease. */
@@ -19,7 +20,7 @@ const reasonEveryMs = 10_000;
 export function bringUp(host: Host, { mac, paths, say }: { mac: Mac; paths: Paths; say: Say }): Network {
   host.run(['ip', 'link', 'set', 'dev', 'lo', 'up']);
   const name = waitFor(host, () => findInterface(host, mac), {
-    reason: () => `no network card has the address ${mac} (yet): its driver may be missing from the bootstrap`,
+    reason: () => noCard(host, mac),
     say,
     meanwhile: () => host.run(['/sbin/load-drivers']),
   });
@@ -38,6 +39,13 @@ export function bringUp(host: Host, { mac, paths, say }: { mac: Mac; paths: Path
     },
   });
   return { interface: name, lease, udhcpc };
+}
+
+function noCard(host: Host, mac: Mac): string {
+  const cards = missingDrivers(host).filter(({ kind }) => kind === 'network');
+  const reason =
+    cards.length === 0 ? 'its driver may be missing from the bootstrap' : cards.map(formatMissing).join('; ');
+  return `no network card has the address ${mac} (yet): ${reason}`;
 }
 
 /** The name of the interface with this address; VLANs and bridges that share it have no `device`. */

@@ -10,7 +10,14 @@ it('parseParameters() reads the four parameters among others', () => {
     session: 'a'.repeat(32),
     mac: '52:54:00:aa:00:01',
     bootstrap: digest,
+    breaks: [],
+    isDebug: false,
   });
+});
+
+it('parseParameters() reads breakpoints in any number and form, and leaves out what is none', () => {
+  const parameters = parseParameters(`${own} bt.break=load,net bt.debug bt.break=verify,tea`);
+  expect(parameters).toMatchObject({ breaks: ['net', 'verify', 'load'], isDebug: true });
 });
 
 it('parseParameters() takes the first of two, which a group cannot add to', () => {

@@ -10,7 +10,15 @@ export interface BootParameters {
   readonly mac: Mac;
   /** Digest of the manifest of the bootstrap that runs. */
   readonly bootstrap: Digest;
+  /** `bt.break=net,load`: where the boot stops with a shell. */
+  readonly breaks: readonly Breakpoint[];
+  /** `bt.debug`: every program that the agent runs is on the console. */
+  readonly isDebug: boolean;
 }
+
+export const breakpoints = ['net', 'ticket', 'download', 'verify', 'load', 'execute'] as const;
+/** A step that a boot can stop before. */
+export type Breakpoint = (typeof breakpoints)[number];
 
 /** @param cmdline the text of /proc/cmdline @throws Fault `PARAMETERS_INVALID` */
 export function parseParameters(cmdline: string): BootParameters {
@@ -24,12 +32,26 @@ export function parseParameters(cmdline: string): BootParameters {
     session: parseSessionId(parameter(cmdline, 'bt.session')),
     mac: parseMac(parameter(cmdline, 'bt.mac')),
     bootstrap: parseDigest(parameter(cmdline, 'bt.bootstrap')),
+    breaks: parseBreaks(cmdline),
+    isDebug: wordsOf(cmdline).includes('bt.debug'),
   };
+}
+
+/** All of them count: these a person adds. Names that are none are left out. */
+function parseBreaks(cmdline: string): readonly Breakpoint[] {
+  const named = wordsOf(cmdline).flatMap((word) =>
+    word.startsWith('bt.break=') ? word.slice('bt.break='.length).split(',') : [],
+  );
+  return breakpoints.filter((one) => named.includes(one));
+}
+
+function wordsOf(cmdline: string): readonly string[] {
+  return cmdline.trim().split(/\s+/);
 }
 
 /** The first one counts: the boot script writes ours before everything that a site, a group or a person adds. */
 function parameter(cmdline: string, name: string): string {
-  const word = cmdline.split(/\s+/).find((one) => one.startsWith(`${name}=`));
+  const word = wordsOf(cmdline).find((one) => one.startsWith(`${name}=`));
   if (word === undefined) throw invalid(`${name}= is missing`);
   return word.slice(name.length + 1);
 }

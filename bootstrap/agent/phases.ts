@@ -2,8 +2,9 @@ import type { BootTicket, TicketRelease } from '#bundle/boot-ticket.ts';
 import type { Catalog, ImageRelease, Release } from '#bundle/catalog.ts';
 import type { Mac } from '#bundle/digest.ts';
 import { Fault } from '#bundle/fault.ts';
-import { type Arch, filesOf, type Manifest, type ManifestFile } from '#bundle/manifest.ts';
-import { chooseImage, joinCmdline } from '#bundle/selector.ts';
+import { type Arch, filesOf, type Manifest, type ManifestFile, type Role } from '#bundle/manifest.ts';
+import { groupOf, joinCmdline, offeredImages } from '#bundle/selector.ts';
+import { type ExecStart, type PartName, partsOf, type QemuStart } from '#bundle/start.ts';
 
 /** What is known of the machine before anything is downloaded. */
 export interface Machine {
@@ -11,31 +12,73 @@ export interface Machine {
   readonly arch: Arch;
   /** `uname -r` of the bootstrap. */
   readonly kernelRelease: string;
-  readonly memoryAvailableBytes: number;
 }
 
 /** One torrent's worth of files. */
 export interface Delivery {
   /** Its folder below the tmpfs: two releases may have one name. */
-  readonly folder: 'image' | 'bootstrap';
+  readonly folder: 'image' | PartName;
   readonly manifest: Manifest;
   readonly files: readonly ManifestFile[];
   readonly hint: TicketRelease;
 }
 
+/** Squashfs files of a root filesystem, the first is the lowest layer, and of kernel modules, to be laid over each other. */
+export interface RootFiles {
+  readonly rootfs: readonly string[];
+  readonly modules: readonly string[];
+}
+
 /** A step of a boot, as data. Every path is relative to the tmpfs. */
 export type Phase =
+  /** `sizeBytes`: how much the tmpfs may hold besides the programs in it. */
   | { readonly kind: 'reserve'; readonly sizeBytes: number }
   | { readonly kind: 'download'; readonly deliveries: readonly Delivery[]; readonly totalBytes: number }
-  | { readonly kind: 'verify-files'; readonly deliveries: readonly Delivery[] }
-  | { readonly kind: 'kexec'; readonly kernel: string; readonly initrds: readonly string[]; readonly cmdline: string }
-  | {
-      readonly kind: 'switch-root';
-      readonly rootfs: string;
-      readonly modules: string;
-      readonly cmdline: string;
-      readonly torrents: readonly string[];
-    };
+  | { readonly kind: 'verify-files'; readonly deliveries: readonly Delivery[]; readonly totalBytes: number }
+  | { readonly kind: 'seed'; readonly budgetMs: number; readonly totalBytes: number }
+  | KexecPhase
+  | SwitchRootPhase
+  | ExecPhase
+  | QemuPhase
+  /** chain and local: what the next boot script carries out. */
+  | { readonly kind: 'reboot'; readonly image: string };
+
+export interface KexecPhase {
+  readonly kind: 'kexec';
+  readonly kernel: string;
+  readonly initrds: readonly string[];
+  readonly cmdline: string;
+  /** Drivers whose devices are let go before. */
+  readonly unbind: readonly string[];
+  /** The last initrd is our own stage, which hands the boot session on to the new system. */
+  readonly takesSession: boolean;
+}
+
+export interface SwitchRootPhase extends RootFiles {
+  readonly kind: 'switch-root';
+  readonly cmdline: string;
+  /** How much the root may write to RAM. Absent: half of the RAM. */
+  readonly overlayBytes?: number;
+  readonly torrents: readonly string[];
+}
+
+export interface ExecPhase extends RootFiles {
+  readonly kind: 'exec';
+  readonly start: ExecStart;
+  readonly torrents: readonly string[];
+}
+
+export interface QemuPhase {
+  readonly kind: 'qemu';
+  readonly start: QemuStart;
+  /** The squashfs with QEMU. */
+  readonly tools: string;
+  /** The folder of the bundle's files: QEMU runs in it, so that raw arguments can name them. */
+  readonly folder: string;
+  /** The bundle's files by name. */
+  readonly files: Readonly<Record<string, string>>;
+  readonly torrents: readonly string[];
+}
 
 /** What of the ticket was verified. */
 export interface Verified {
@@ -44,94 +87,143 @@ export interface Verified {
   /** The image's command line and the group's, exactly as written. */
   readonly cmdline: string;
   readonly imageManifest: Manifest;
-  readonly bootstrapManifest: Manifest;
+  readonly parts: readonly { readonly name: PartName; readonly manifest: Manifest; readonly hint: TicketRelease }[];
 }
 
-/** Programs and libraries that are copied beside the files; aria2 with its libraries is 32 MB. */
-const programBytes = 48 * 1024 * 1024;
-/** What the rest of the system needs while it boots; below that, programs are killed for memory at random. */
-const reserveBytes = 64 * 1024 * 1024;
-/** Measured: 302 MB by kexec need between 3 and 3.7 times that, since the kernel copies it twice. */
-const kexecFactor = 3;
+/** The initrd of an image that is made from Debian's packages has this name: a promise of the signed manifest. */
+export const sessionInitrd = 'initrd.boottorrent';
 
-/** Which release of the catalog this node boots, and with which command line. @throws Fault `IMAGE_UNKNOWN`, `BOOTSTRAP_UNKNOWN` */
-export function chooseReleases(
-  catalog: Catalog,
-  machine: Pick<Machine, 'mac' | 'arch'>,
-): { readonly image: ImageRelease; readonly cmdline: string; readonly bootstrap: Release } {
-  const { image, group } = chooseImage(catalog, machine);
-  const bootstrap = catalog.bootstraps.find((one) => one.arch === machine.arch);
-  if (bootstrap) return { image, cmdline: joinCmdline(image.cmdline, group?.cmdline), bootstrap };
-  throw new Fault('BOOTSTRAP_UNKNOWN', `Cannot boot: the catalog has no bootstrap for ${machine.arch}`);
+/** What goes through the swarm and is not the image itself. */
+export interface ChosenReleases {
+  readonly image: ImageRelease;
+  readonly cmdline: string;
+  readonly parts: readonly { readonly name: PartName; readonly release: Release }[];
+}
+
+/**
+ * An image that this node may boot, with its command line and the parts that it needs.
+ * @param name what the site says, or what a person has chosen
+ * @throws Fault `IMAGE_UNKNOWN`, `PART_UNKNOWN`
+ */
+export function chooseReleases(catalog: Catalog, machine: Pick<Machine, 'mac' | 'arch'>, name: string): ChosenReleases {
+  const image = offeredImages(catalog, machine).find((one) => one.name === name);
+  if (!image) throw new Fault('IMAGE_UNKNOWN', `Cannot boot ${name}: the site does not offer it to this node`);
+  const parts = partsOf(image.start).map((part) => {
+    const release = catalog.parts.find((one) => one.name === part && one.arch === machine.arch);
+    if (release) return { name: part, release };
+    throw new Fault('PART_UNKNOWN', `Cannot boot ${image.name}: the catalog has no ${part} for ${machine.arch}`, {
+      hint: 'Publish again: this catalog was made without that part of the bootstrap',
+      retry: 'stalled',
+    });
+  });
+  return { image, cmdline: joinCmdline(image.cmdline, groupOf(catalog.groups, machine)?.cmdline), parts };
 }
 
 /**
  * The steps of a boot: pure, so that every combination can be looked at without a machine.
- * @throws Fault `IMAGE_INVALID`, `BOOTSTRAP_OUTDATED`, `MEMORY_INSUFFICIENT`
+ * @throws Fault `IMAGE_INVALID`, `BOOTSTRAP_OUTDATED`
  */
 export function phases(ticket: BootTicket, machine: Machine, verified: Verified): readonly Phase[] {
-  const image: Delivery = {
-    folder: 'image',
-    manifest: verified.imageManifest,
-    files: verified.imageManifest.files,
-    hint: ticket.image,
-  };
-  if (verified.image.method === 'kexec') return kexecPhases(image, machine, verified.cmdline);
-  return switchRootPhases(image, machine, { ticket, verified });
+  const { start, name } = verified.image;
+  if (start.method === 'chain' || start.method === 'local') return [{ kind: 'reboot', image: name }];
+  for (const { manifest } of verified.parts) checkKernel(machine, manifest);
+  const deliveries = deliveriesOf(ticket, verified);
+  const totalBytes = sizeOf(deliveries);
+  const last = startPhase(deliveries, verified);
+  const { seedBudgetMs: budgetMs } = verified.catalog.swarm;
+  return [
+    { kind: 'reserve', sizeBytes: totalBytes + slackBytes(last, deliveries) },
+    { kind: 'download', deliveries, totalBytes },
+    { kind: 'verify-files', deliveries, totalBytes },
+    // Who is about to leave stays for the others; all other methods go on seeding beside what they start.
+    ...(last.kind === 'kexec' ? [{ kind: 'seed', budgetMs, totalBytes } as const] : []),
+    last,
+  ];
 }
 
 /** Where a file of a delivery is, below the tmpfs. */
 export function deliveredPath(delivery: Delivery, file: ManifestFile): string {
-  return `files/${delivery.folder}/${delivery.manifest.name}/${file.name}`;
+  return `${folderOf(delivery)}/${file.name}`;
 }
 
-function kexecPhases(image: Delivery, machine: Machine, cmdline: string): readonly Phase[] {
-  const totalBytes = sizeOf([image]);
-  const initrds = filesOf(image.manifest, 'initrd').map((file) => deliveredPath(image, file));
-  checkMemory(machine, { needBytes: totalBytes * kexecFactor + reserveBytes, name: image.manifest.name });
-  return [
-    // Room for the initrds once more: several are put end to end for the kernel.
-    { kind: 'reserve', sizeBytes: totalBytes * 2 + 1024 * 1024 },
-    { kind: 'download', deliveries: [image], totalBytes },
-    { kind: 'verify-files', deliveries: [image] },
-    { kind: 'kexec', kernel: deliveredPath(image, only(image, 'kernel')), initrds, cmdline },
-  ];
+function folderOf(delivery: Delivery): string {
+  return `files/${delivery.folder}/${delivery.manifest.name}`;
 }
 
-function switchRootPhases(
-  image: Delivery,
-  machine: Machine,
-  { ticket, verified }: { ticket: BootTicket; verified: Verified },
-): readonly Phase[] {
-  const { bootstrapManifest: manifest, cmdline } = verified;
-  checkKernel(machine, manifest);
-  const modules: Delivery = {
-    folder: 'bootstrap',
-    manifest,
-    files: filesOf(manifest, 'modules'),
-    hint: ticket.bootstrap,
-  };
-  const deliveries = [image, modules];
-  const totalBytes = sizeOf(deliveries);
-  checkMemory(machine, { needBytes: totalBytes + programBytes + reserveBytes, name: image.manifest.name });
-  return [
-    { kind: 'reserve', sizeBytes: totalBytes + programBytes },
-    { kind: 'download', deliveries, totalBytes },
-    { kind: 'verify-files', deliveries },
-    {
-      kind: 'switch-root',
-      rootfs: deliveredPath(image, only(image, 'rootfs')),
-      modules: deliveredPath(modules, only(modules, 'modules')),
-      cmdline,
-      torrents: deliveries.map((delivery) => delivery.folder),
-    },
-  ];
+function deliveriesOf(ticket: BootTicket, { imageManifest, parts }: Verified): readonly Delivery[] {
+  const image = { folder: 'image', manifest: imageManifest, files: imageManifest.files, hint: ticket.image } as const;
+  return [image, ...parts.map(({ name, manifest, hint }) => ({ folder: name, manifest, files: manifest.files, hint }))];
 }
 
-function only(delivery: Delivery, role: 'kernel' | 'rootfs' | 'modules'): ManifestFile {
-  const [file, ...others] = filesOf(delivery.manifest, role);
-  if (file && others.length === 0) return file;
-  throw new Fault('IMAGE_INVALID', `Cannot boot ${delivery.manifest.name}: it must have exactly one ${role}`);
+function startPhase(deliveries: readonly Delivery[], { image, cmdline }: Verified): StartPhase {
+  const { start } = image;
+  const [bundle, ...parts] = deliveries as readonly [Delivery, ...Delivery[]];
+  const torrents = deliveries.map((delivery) => delivery.folder);
+  switch (start.method) {
+    case 'kexec': {
+      const initrds = pathsOf(bundle, 'initrd');
+      const takesSession = filesOf(bundle.manifest, 'initrd').at(-1)?.name === sessionInitrd;
+      return { kind: 'kexec', kernel: only(bundle, 'kernel'), initrds, cmdline, unbind: start.unbind, takesSession };
+    }
+    case 'switch-root': {
+      const { overlayBytes } = start;
+      const limit = overlayBytes === undefined ? {} : { overlayBytes };
+      return { kind: 'switch-root', ...rootFiles(bundle, parts), cmdline, ...limit, torrents };
+    }
+    case 'exec':
+      return { kind: 'exec', ...rootFiles(bundle, parts), start, torrents };
+    case 'qemu':
+      return { kind: 'qemu', start, tools: toolsOf(parts), ...namedFiles(bundle, start), torrents };
+    case 'chain':
+    case 'local':
+      throw new TypeError(`${start.method} has nothing to start here`);
+    default:
+      return start satisfies never;
+  }
+}
+
+type StartPhase = KexecPhase | SwitchRootPhase | ExecPhase | QemuPhase;
+
+/** Initrds are put end to end: the second grows the first before it goes itself. And the session takes a page. */
+function slackBytes(last: StartPhase, [bundle]: readonly Delivery[]): number {
+  if (last.kind !== 'kexec' || !bundle) return 0;
+  const sizes = filesOf(bundle.manifest, 'initrd').map((file) => file.sizeBytes);
+  return Math.max(0, ...sizes.slice(1)) + 64 * 1024;
+}
+
+function rootFiles(bundle: Delivery, parts: readonly Delivery[]): RootFiles {
+  const rootfs = pathsOf(bundle, 'rootfs');
+  if (rootfs.length === 0) throw invalid(bundle, 'it has no rootfs');
+  return { rootfs, modules: parts.map((part) => only(part, 'modules')) };
+}
+
+function toolsOf(parts: readonly Delivery[]): string {
+  const [part] = parts;
+  if (!part) throw new TypeError('a virtual machine needs the part qemu');
+  return only(part, 'tools');
+}
+
+/** @throws Fault `IMAGE_INVALID` when the definition names a file that is not in the bundle */
+function namedFiles(bundle: Delivery, { disks, cdrom, floppy }: QemuStart): Pick<QemuPhase, 'folder' | 'files'> {
+  const files = new Map(bundle.files.map((file) => [file.name, deliveredPath(bundle, file)]));
+  const named = [...disks.map((disk) => disk.file), cdrom, floppy].filter((name) => name !== undefined);
+  const missing = named.find((name) => !files.has(name));
+  if (missing !== undefined) throw invalid(bundle, `it has no file ${missing}`);
+  return { folder: folderOf(bundle), files: Object.fromEntries(files) };
+}
+
+function pathsOf(delivery: Delivery, role: Role): readonly string[] {
+  return filesOf(delivery.manifest, role).map((file) => deliveredPath(delivery, file));
+}
+
+function only(delivery: Delivery, role: Role): string {
+  const [path, ...others] = pathsOf(delivery, role);
+  if (path !== undefined && others.length === 0) return path;
+  throw invalid(delivery, `it must have exactly one ${role}`);
+}
+
+function invalid({ manifest }: Delivery, reason: string): Fault {
+  return new Fault('IMAGE_INVALID', `Cannot boot ${manifest.name}: ${reason}`, { retry: 'stalled' });
 }
 
 function sizeOf(deliveries: readonly Delivery[]): number {
@@ -139,21 +231,11 @@ function sizeOf(deliveries: readonly Delivery[]): number {
 }
 
 /** Modules fit one kernel only. A node that runs an older bootstrap than the catalog's gets the new one by a reboot. */
-function checkKernel(machine: Machine, bootstrap: Manifest): void {
-  if (bootstrap.kernelRelease === machine.kernelRelease) return;
+function checkKernel(machine: Machine, part: Manifest): void {
+  if (part.kernelRelease === undefined || part.kernelRelease === machine.kernelRelease) return;
   throw new Fault(
     'BOOTSTRAP_OUTDATED',
-    `Cannot use the modules of kernel ${bootstrap.kernelRelease}: this one is ${machine.kernelRelease}`,
+    `Cannot use the modules of kernel ${part.kernelRelease}: this one is ${machine.kernelRelease}`,
     { hint: 'The bootstrap was replaced while this node booted: it boots again', retry: 'stalled' },
-  );
-}
-
-function checkMemory(machine: Machine, { needBytes, name }: { needBytes: number; name: string }): void {
-  if (machine.memoryAvailableBytes >= needBytes) return;
-  const megabytes = (bytes: number) => Math.round(bytes / 1e6);
-  throw new Fault(
-    'MEMORY_INSUFFICIENT',
-    `Cannot boot ${name}: it needs ${megabytes(needBytes)} MB of memory, ${megabytes(machine.memoryAvailableBytes)} MB are free`,
-    { hint: 'Give the machine more memory, or choose a smaller image for it', retry: 'stalled' },
   );
 }

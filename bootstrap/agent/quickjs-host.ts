@@ -2,13 +2,24 @@
 import * as os from 'os';
 import * as std from 'std';
 import { Fault } from '#bundle/fault.ts';
+import { openConsoles } from './consoles.ts';
 import type { Child, Host, Outcome } from './host.ts';
 
 const killAfterMs = 3000;
 const sigkill = 9;
 
-/** The machine as QuickJS shows it. @param workPath a folder that exists */
-export function openHost(workPath: string): Host {
+export interface HostOptions {
+  /** A folder that exists. */
+  readonly workPath: string;
+  /** Paths of the machine's consoles, named by their last part; the last one is where standard output goes. Default: standard output alone. */
+  readonly consoles?: readonly string[];
+  /** Where the kernel is told which messages it prints on consoles: hardly any while one is open as a terminal. */
+  readonly printkPath?: string;
+}
+
+/** The machine as QuickJS shows it. */
+export function openHost(options: HostOptions): Host {
+  const { workPath } = options;
   const environment = { PATH: '/bin:/sbin:/usr/bin:/usr/sbin', HOME: '/' };
   let count = 0;
 
@@ -40,6 +51,15 @@ export function openHost(workPath: string): Host {
     return openChild(pid, output);
   }
 
+  const printk = options.printkPath;
+  const consoles = openConsoles({
+    devices: options.consoles ?? [],
+    ...{ run, start },
+    ...(printk !== undefined && {
+      kernelLevel: { read: () => readText(printk) ?? '', write: (text) => writeText(printk, text) },
+    }),
+  });
+
   return {
     workPath,
     readText,
@@ -57,7 +77,10 @@ export function openHost(workPath: string): Host {
     uptimeMs: () => Math.round(Number.parseFloat(readText('/proc/uptime') ?? '0') * 1000),
     clockMs: () => Date.now(),
     sleep: (milliseconds) => os.sleep(milliseconds),
-    print,
+    print: consoles.print,
+    printed: consoles.printed,
+    consoles: consoles.consoles,
+    openTerminal: consoles.openTerminal,
   };
 }
 
@@ -120,9 +143,4 @@ function openForWriting(path: string): std.File {
 /** A full tmpfs shows at the latest here, since stdio buffers. */
 function close(file: std.File, path: string): void {
   if (file.close() !== 0) throw new Fault('FILE_UNWRITABLE', `Cannot write ${path}: no space left`);
-}
-
-function print(line: string): void {
-  std.out.puts(`${line}\n`);
-  std.out.flush();
 }

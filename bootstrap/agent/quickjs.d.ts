@@ -29,6 +29,7 @@ declare module 'os' {
     readonly mode: number;
   }
   export const O_RDONLY: number;
+  export const O_RDWR: number;
   export const O_WRONLY: number;
   export const O_CREAT: number;
   export const O_TRUNC: number;
@@ -40,6 +41,10 @@ declare module 'os' {
   export function kill(pid: number, signal: number): number;
   export function open(path: string, flags: number, mode?: number): number;
   export function close(fd: number): number;
+  /** Bytes read, or minus the error number. */
+  export function read(fd: number, buffer: ArrayBuffer, offset: number, length: number): number;
+  /** Bytes written, or minus the error number. */
+  export function write(fd: number, buffer: ArrayBuffer, offset: number, length: number): number;
   export function stat(path: string): [stat: Stat | null, error: number];
   export function readdir(path: string): [names: string[], error: number];
   export function mkdir(path: string, mode?: number): number;

@@ -31,6 +31,7 @@ const manifest: Manifest = {
   name: 'os',
   arch: 'amd64',
   method: 'switch-root',
+  memoryBytes: bytes.length,
   files: [file],
 };
 const manifestText = formatManifest(manifest);
@@ -48,8 +49,12 @@ const catalog: Catalog = {
   committedAt: '2026-01-01T00:00:00Z',
   serial: 7,
   bootstraps: [],
-  images: [{ ...release, title: 'Häuschen', method: 'switch-root', cmdline: '' }],
-  menu: { default: 'os', timeoutMs: 1 },
+  parts: [],
+  images: [
+    { ...release, title: 'Häuschen', start: { method: 'switch-root', modules: 'none' }, cmdline: '', memoryBytes: 1 },
+  ],
+  menu: { default: 'os', timeoutMs: 1, shell: false },
+  swarm: { seedBudgetMs: 30_000 },
   groups: [],
 };
 

@@ -60,7 +60,7 @@ export function verifyTorrent(
   release: TicketRelease,
   { manifest, files, announce }: { manifest: Manifest; files: readonly ManifestFile[]; announce: string },
 ): Uint8Array {
-  const bytes = decodeBase64(release.torrent);
+  const bytes = decodeBase64(release.torrent ?? '');
   if (!bytes) throw new Fault('TORRENT_INVALID', 'Cannot read the torrent: it is not base64');
   const metainfo = parseMetainfo(bytes);
   checkMetainfo(metainfo, files);
@@ -76,7 +76,8 @@ export function verifyFile(host: Host, path: string, file: ManifestFile): void {
   });
 }
 
-function isBlob(host: Host, path: string, wanted: BlobRef): boolean {
+/** Whether a file has this length and SHA-256. @throws Fault `HASHING_FAILED` */
+export function isBlob(host: Host, path: string, wanted: BlobRef): boolean {
   if (host.sizeBytes(path) !== wanted.sizeBytes) return false;
   const printed = runOrFail(host, ['sha256sum', path], { code: 'HASHING_FAILED', purpose: `hash ${path}` });
   return printed.slice(0, 64) === wanted.digest;

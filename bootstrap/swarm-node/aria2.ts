@@ -40,6 +40,16 @@ export function startAria2(host: Host, programs: SwarmPrograms): SwarmNode {
     return answer.map((one) => readState(recordReader(Array.isArray(one) ? one[0] : one, 'aria2', 'SWARM_FAILED')));
   }
 
+  function addWebSeed(torrent: number, urls: ReadonlyMap<string, string>): void {
+    const id = ids[torrent];
+    const files = call(host, 'aria2.getFiles', [id]);
+    for (const file of Array.isArray(files) ? files : []) {
+      const record = recordReader(file, 'aria2', 'SWARM_FAILED');
+      const url = urls.get(record.string('path').split('/').at(-1) ?? '');
+      if (url !== undefined) call(host, 'aria2.changeUri', [id, Number(record.string('index')), [], [url]]);
+    }
+  }
+
   const endMs = host.uptimeMs() + startTimeoutMs;
   while (call(host, 'aria2.getVersion', []) === undefined) {
     const reason = ended();
@@ -49,7 +59,7 @@ export function startAria2(host: Host, programs: SwarmPrograms): SwarmNode {
     }
     host.sleep(100);
   }
-  return { add, states, ended, stop: () => child.stop() };
+  return { add, states, addWebSeed, ended, stop: () => child.stop() };
 }
 
 /** Numbers come as strings of digits. */

@@ -31,6 +31,12 @@ export interface SwarmNode {
   add(torrent: SwarmTorrent): void;
   /** The state of each torrent in the order in which they were added; undefined while the client does not answer. */
   states(): readonly TorrentState[] | undefined;
+  /**
+   * From now on the missing pieces of a torrent come also by HTTP, beside the swarm (BEP 19).
+   * @param torrent as in {@link SwarmNode.states}
+   * @param urls of its files, by name
+   */
+  addWebSeed(torrent: number, urls: ReadonlyMap<string, string>): void;
   /** Why the client is not there any more; undefined while it runs. */
   ended(): string | undefined;
   stop(): void;

@@ -1,8 +1,9 @@
 import { type Digest, type InfoHash, parseDigest, parseInfoHash, parseRevision, type Revision } from './digest.ts';
 import { Fault } from './fault.ts';
-import { type Arch, arches, type Method, methods } from './manifest.ts';
+import { type Arch, arches } from './manifest.ts';
 import { parseRecord, type RecordReader } from './record.ts';
 import { parseSelector, type Selector } from './selector.ts';
+import { parseStart, type Start } from './start.ts';
 
 /** A blob by content. */
 export interface BlobRef {
@@ -15,29 +16,46 @@ export interface TorrentRef extends BlobRef {
   readonly infoHash: InfoHash;
 }
 
-/** One built bundle of one image or of the bootstrap. */
+/** One built bundle of one image, of the bootstrap, or of a part of it. */
 export interface Release {
   readonly name: string;
   readonly arch: Arch;
   readonly manifest: BlobRef;
   /** Bytes of all files of the manifest that go through the swarm. */
   readonly sizeBytes: number;
-  readonly torrent: TorrentRef;
+  /** Absent when no file goes through the swarm. */
+  readonly torrent?: TorrentRef;
 }
 
 export interface ImageRelease extends Release {
   readonly title: string;
-  readonly method: Method;
+  /** More about it, for a person who chooses. */
+  readonly description?: string;
+  readonly start: Start;
   /** The image's command line, exactly as written in its definition. */
   readonly cmdline: string;
+  /** As in its manifest. */
+  readonly memoryBytes: number;
+  /** Set: a node that never sends a heartbeat within this time after `executing` counts as failed. */
+  readonly heartbeatMs?: number;
 }
 
 export interface Group {
   readonly name: string;
   readonly match: Selector;
-  /** Absent: the menu's default. */
+  /** The image of these nodes: no menu is shown. Absent: the menu's default, or what a person chooses. */
   readonly image?: string;
+  /** What their menu offers. Absent: every image of their architecture. */
+  readonly images?: readonly string[];
   readonly cmdline?: string;
+}
+
+/** What a node gives to the others. */
+export interface SwarmLimits {
+  /** How long a node that is about to leave (kexec) stays at most because others still miss something. */
+  readonly seedBudgetMs: number;
+  /** Of a node whose OS is up. Absent: no limit. */
+  readonly uploadBytesPerSecond?: number;
 }
 
 /** Everything that a node may believe, for one commit. Signed as a whole; its bytes are verified before it is parsed. */
@@ -51,9 +69,13 @@ export interface Catalog {
   readonly serial: number;
   /** One per architecture. */
   readonly bootstraps: readonly Release[];
+  /** Parts of the bootstraps, one per name ({@link partsOf}) and architecture. */
+  readonly parts: readonly Release[];
   /** Sorted by name, one per name and architecture. */
   readonly images: readonly ImageRelease[];
-  readonly menu: { readonly default: string; readonly timeoutMs: number };
+  /** `timeoutMs` -1: wait for ever, 0: no menu. `shell`: a person at the node may leave the menu for a shell. */
+  readonly menu: { readonly default: string; readonly timeoutMs: number; readonly shell: boolean };
+  readonly swarm: SwarmLimits;
   readonly groups: readonly Group[];
 }
 
@@ -79,8 +101,14 @@ export function parseCatalog(text: string): Catalog {
     committedAt: record.string('committedAt', 40),
     serial: record.integer('serial', { min: 1 }),
     bootstraps: record.list('bootstraps', 10).map(parseRelease),
+    parts: record.list('parts', 20).map(parseRelease),
     images: record.list('images', 1000).map(parseImage),
-    menu: { default: menu.string('default', 64), timeoutMs: menu.integer('timeoutMs', { min: -1 }) },
+    menu: {
+      default: menu.string('default', 64),
+      timeoutMs: menu.integer('timeoutMs', { min: -1 }),
+      shell: menu.boolean('shell'),
+    },
+    swarm: parseSwarm(record.record('swarm')),
     groups: record.list('groups', 10_000).map(parseGroup),
   };
 }
@@ -99,23 +127,35 @@ export function parseTrustedComment(comment: string): { readonly site: string; r
   return { site: match[1], serial: Number(match[2]) };
 }
 
-function parseRelease(record: RecordReader): Release {
-  const torrent = record.record('torrent');
+function parseSwarm(record: RecordReader): SwarmLimits {
+  const uploadBytesPerSecond = record.optionalInteger('uploadBytesPerSecond');
+  const seedBudgetMs = record.integer('seedBudgetMs', { max: 3600_000 });
+  return { seedBudgetMs, ...(uploadBytesPerSecond !== undefined && { uploadBytesPerSecond }) };
+}
+
+/** Also what a build cache keeps. @throws the reader's fault */
+export function parseRelease(record: RecordReader): Release {
+  const torrent = record.optionalRecord('torrent');
   return {
     name: record.string('name', 64),
     arch: record.oneOf('arch', arches),
     manifest: parseBlob(record.record('manifest')),
     sizeBytes: record.integer('sizeBytes'),
-    torrent: { ...parseBlob(torrent), infoHash: parseInfoHash(torrent.string('infoHash')) },
+    ...(torrent && { torrent: { ...parseBlob(torrent), infoHash: parseInfoHash(torrent.string('infoHash')) } }),
   };
 }
 
 function parseImage(record: RecordReader): ImageRelease {
+  const description = record.optionalString('description', 2000);
+  const heartbeatMs = record.optionalInteger('heartbeatMs');
   return {
     ...parseRelease(record),
     title: record.string('title', 200),
-    method: record.oneOf('method', methods),
+    ...(description !== undefined && { description }),
+    start: parseStart(record.record('start')),
     cmdline: record.string('cmdline', 4096),
+    memoryBytes: record.integer('memoryBytes'),
+    ...(heartbeatMs !== undefined && { heartbeatMs }),
   };
 }
 
@@ -130,6 +170,7 @@ function parseGroup(record: RecordReader): Group {
     name: record.string('name', 64),
     match: parseSelector(record.record('match')),
     ...(image !== undefined && { image }),
+    ...(record.keys().includes('images') && { images: record.strings('images', 1000) }),
     ...(cmdline !== undefined && { cmdline }),
   };
 }

@@ -9,6 +9,7 @@ export interface RecordReader {
   optionalString(key: string, limit?: number): string | undefined;
   integer(key: string, range?: { readonly min?: number; readonly max?: number }): number;
   optionalInteger(key: string): number | undefined;
+  boolean(key: string): boolean;
   oneOf<T extends string>(key: string, values: readonly T[]): T;
   record(key: string): RecordReader;
   optionalRecord(key: string): RecordReader | undefined;
@@ -64,6 +65,10 @@ export function recordReader(value: unknown, what: string, code: string): Record
     optionalString: (key, limit) => (get(key) === undefined ? undefined : string(key, limit)),
     integer,
     optionalInteger: (key) => (get(key) === undefined ? undefined : integer(key)),
+    boolean: (key) => {
+      const field = get(key);
+      return typeof field === 'boolean' ? field : wrong(key, 'true or false');
+    },
     oneOf: (key, values) => values.find((one) => one === get(key)) ?? wrong(key, `one of ${values.join(', ')}`),
     record: (key) => recordReader(get(key), `${what} ${key}`, code),
     optionalRecord: (key) => (get(key) === undefined ? undefined : recordReader(get(key), `${what} ${key}`, code)),

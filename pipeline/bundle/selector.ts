@@ -54,6 +54,18 @@ export function chooseImage(catalog: Catalog, node: NodeLabels): { image: ImageR
   return { image, group };
 }
 
+/**
+ * The images that a person at a node may choose from, sorted as in the catalog, the default among them. One alone: the
+ * group says it, and there is no menu.
+ * @throws Fault `IMAGE_UNKNOWN` as {@link chooseImage}
+ */
+export function offeredImages(catalog: Catalog, node: NodeLabels): readonly ImageRelease[] {
+  const { image, group } = chooseImage(catalog, node);
+  if (group?.image !== undefined) return [image];
+  const offered = catalog.images.filter((one) => one.arch === node.arch);
+  return group?.images ? offered.filter((one) => one === image || group.images?.includes(one.name)) : offered;
+}
+
 /** Command lines of an image and of a group, joined as they reach the kernel (kexec) or init (switch-root). */
 export function joinCmdline(...parts: readonly (string | undefined)[]): string {
   return parts.filter((part) => part !== undefined && part !== '').join(' ');

@@ -22,7 +22,8 @@ test('readDefinitions() reads a sound commit with defaults filled in', async () 
     store: { path: '.boottorrent/store' },
     trust: { publicKeys: [] },
     bootstrap: { cmdline: 'console=tty0 console=ttyS0' },
-    menu: { default: 'debian', timeoutMs: 10_000 },
+    menu: { default: 'debian', timeoutMs: 10_000, shell: false },
+    swarm: { seedBudgetMs: 30_000 },
     groups: [{ name: 'render', match: { mac: ['52:54:00:aa:*'] }, image: 'debian', cmdline: 'quiet' }],
   });
   expect(definitions?.images).toEqual([
@@ -30,7 +31,8 @@ test('readDefinitions() reads a sound commit with defaults filled in', async () 
       name: 'debian',
       title: 'Debian 13',
       arch: 'amd64',
-      method: 'switch-root',
+      start: { method: 'switch-root', modules: 'all' },
+      memoryBytes: 96 * 1024 * 1024,
       source: { kind: 'debian', suite: 'trixie', packages: ['openssh-server'] },
       cmdline: 'boottorrent.demo=1',
       lab: {},
@@ -39,7 +41,8 @@ test('readDefinitions() reads a sound commit with defaults filled in', async () 
       name: 'installer',
       title: 'Installer',
       arch: 'amd64',
-      method: 'kexec',
+      start: { method: 'kexec', unbind: [] },
+      memoryBytes: 96 * 1024 * 1024,
       source: {
         kind: 'files',
         files: [
@@ -48,10 +51,10 @@ test('readDefinitions() reads a sound commit with defaults filled in', async () 
             name: 'linux',
             origin: { kind: 'package', package: 'some-netboot', suite: 'trixie', path: 'usr/lib/linux' },
           },
-          { role: 'initrd', name: 'one.img', origin: { kind: 'path', path: 'one.img' } },
+          { role: 'initrd', name: '00-one.img', origin: { kind: 'path', path: 'one.img' } },
           {
             role: 'initrd',
-            name: 'two.img',
+            name: '01-two.img',
             origin: { kind: 'url', url: 'https://example.org/two.img', sha256: 'ab'.repeat(32) },
           },
         ],
@@ -60,6 +63,16 @@ test('readDefinitions() reads a sound commit with defaults filled in', async () 
       lab: { expect: 'welcome' },
     },
   ]);
+});
+
+test('readDefinitions() refuses a group that offers an image which nobody defines', async () => {
+  const files = memoryFiles({ ...sound, [config]: site.replace('image: debian', 'images: [debian, instaler]') });
+  const { definitions, faults } = await readDefinitions(files);
+  expect(definitions).toBeUndefined();
+  expect(faults.map(summary)).toEqual([
+    'boot.config.yaml:7:73: IMAGE_UNKNOWN Cannot find image "instaler": expected one of debian, installer',
+  ]);
+  expect(faults[0]?.hint).toBe('Write installer');
 });
 
 test.each(broken)('readDefinitions() refuses %s', async (_, file, from, to, faults) => {
@@ -150,7 +163,7 @@ test('readDefinitions() lays settings over the file, and checks what comes out',
   const { definitions } = await readDefinitions(memoryFiles(sound), settings);
   expect(definitions?.site.network.interface).toBe('lab0');
   expect(definitions?.site.network.dhcp).toMatchObject({ leaseMs: 120_000, range: ['10.20.0.100', '10.20.0.199'] });
-  expect(definitions?.site.menu).toEqual({ default: 'installer', timeoutMs: 10_000 });
+  expect(definitions?.site.menu).toEqual({ default: 'installer', timeoutMs: 10_000, shell: false });
   expect(definitions?.site.groups).toEqual([]);
   const { faults } = await readDefinitions(memoryFiles(sound), { menu: { default: 'nowhere' } });
   expect(faults.map((fault) => fault.code)).toEqual(['IMAGE_UNKNOWN']);

@@ -46,7 +46,7 @@ export async function readDefinitions(files: DefinitionFiles, overlay?: SiteOver
     ...referenceFaults(site, folders),
     ...secretKeyFaults(await files.findSecretKeys()),
   ]);
-  const warnings = sortFaults(images.flatMap(parameterWarnings));
+  const warnings = sortFaults(images.flatMap((image) => [...parameterWarnings(image), ...cmdlineWarnings(image)]));
   if (faults.length > 0 || !site.value) return { faults, warnings };
   const values = images.flatMap((image) => (image.value ? [image.value] : []));
   return { definitions: { site: site.value, images: values }, faults, warnings };
@@ -140,11 +140,8 @@ function overlayFault(name: string, sizeBytes: number): Fault {
 function referenceFaults({ document, value, faults }: Read<Site>, folders: readonly string[]): readonly Fault[] {
   if (!document || (!value && faults.some((fault) => fault.code === 'YAML_INVALID'))) return [];
   const written = document.value as { menu?: { default?: unknown }; groups?: unknown } | null;
-  const groups = Array.isArray(written?.groups) ? (written.groups as ({ image?: unknown } | null)[]) : [];
-  const references = [
-    { path: ['menu', 'default'], name: written?.menu?.default },
-    ...groups.map((group, index) => ({ path: ['groups', index, 'image'], name: group?.image })),
-  ];
+  const groups = Array.isArray(written?.groups) ? (written.groups as WrittenGroup[]) : [];
+  const references = [{ path: ['menu', 'default'], name: written?.menu?.default }, ...groups.flatMap(groupReferences)];
   return references.flatMap(({ path, name }) => {
     if (typeof name !== 'string' || folders.includes(name)) return [];
     const meant = suggestion(name, folders);
@@ -153,6 +150,16 @@ function referenceFaults({ document, value, faults }: Read<Site>, folders: reado
     const hint = meant === undefined ? `Add images/${name}/image.yaml, or name another image` : `Write ${meant}`;
     return [definitionFault('IMAGE_UNKNOWN', message, { location: document.locate(path), hint })];
   });
+}
+
+type WrittenGroup = { image?: unknown; images?: unknown } | null;
+
+function groupReferences(group: WrittenGroup, index: number) {
+  const offered = Array.isArray(group?.images) ? group.images : [];
+  return [
+    { path: ['groups', index, 'image'], name: group?.image },
+    ...offered.map((name: unknown, at) => ({ path: ['groups', index, 'images', at], name })),
+  ];
 }
 
 function secretKeyFaults(found: readonly { readonly file: string; readonly line: number }[]): readonly Fault[] {
@@ -165,11 +172,22 @@ function secretKeyFaults(found: readonly { readonly file: string; readonly line:
 }
 
 function parameterWarnings({ value, document }: Read<ImageDefinition>): readonly Fault[] {
-  if (!value || !document || value.method !== 'switch-root') return [];
+  if (!value || !document || value.start.method !== 'switch-root') return [];
   return kernelOnlyParameters(value.cmdline).map((parameter) =>
     definitionFault('KERNEL_PARAMETER_IGNORED', `Parameter ${parameter} has no effect: the kernel runs already`, {
       location: document.locate(['cmdline']),
       hint: 'With switch-root, kernel parameters belong into bootstrap.cmdline or into the cmdline of a group',
     }),
   );
+}
+
+function cmdlineWarnings({ value, document }: Read<ImageDefinition>): readonly Fault[] {
+  const { method } = value?.start ?? {};
+  if (!value || !document || value.cmdline === '' || (method !== 'qemu' && method !== 'local')) return [];
+  return [
+    definitionFault('CMDLINE_IGNORED', `The command line has no effect: ${method} hands none over`, {
+      location: document.locate(['cmdline']),
+      hint: method === 'qemu' ? 'Write -append and the text in qemu.arguments' : 'Remove cmdline',
+    }),
+  ];
 }

@@ -1,72 +1,37 @@
 import Type, { type Static } from 'typebox';
 import { cmdline, text } from './site-schema.ts';
+import { sourceSchema } from './source-schema.ts';
+import { execSchema, kexecSchema, methodSchema, qemuSchema, size, switchRootSchema } from './start-schema.ts';
+import { durationPattern } from './units.ts';
 
 const closed = { additionalProperties: false } as const;
 
-/** A suite of Debian by code name: `trixie`. */
-const suite = Type.String({ pattern: '^[a-z][a-z0-9-]{0,40}$', wanted: 'a Debian suite such as trixie' });
-const packageName = Type.String({
-  // Debian Policy §5.6.7.
-  pattern: '^[a-z0-9][a-z0-9+.-]{1,100}$',
-  wanted: 'the name of a Debian package',
-});
-const path = Type.String({
-  pattern: '^(?!/)(?!(.*/)?\\.\\.?(/|$))(?!.*//)[!-~]{1,300}$',
-  wanted: 'a relative path without . and ..',
+const description = Type.String({
+  pattern: '^[^\\u0000-\\u0009\\u000b-\\u001f\\u007f]{1,2000}$',
+  wanted: 'a text of 1 to 2000 characters',
+  description: 'More than the title, for a person who chooses',
 });
 
-const url = Type.Object(
-  {
-    url: Type.String({ pattern: '^https?://[!-~]{1,1000}$', wanted: 'an address by http or https' }),
-    sha256: Type.String({
-      pattern: '^[0-9a-f]{64}$',
-      wanted: 'the SHA-256 of the file, 64 lower-case hexadecimal digits',
-    }),
-  },
-  closed,
-);
-const inPackage = Type.Object({ package: packageName, suite, path }, closed);
-const file = Type.Union([path, url, inPackage], {
-  wanted: 'a path in the folder, { url, sha256 } or { package, suite, path }',
+const limit = Type.String({ pattern: durationPattern, wanted: 'a number and a unit (ms, s, m, h, d), such as 5m' });
+const expected = Type.Union([Type.Literal('heartbeat'), Type.Object({ heartbeat: limit }, closed)], {
+  wanted: 'heartbeat, or { heartbeat: 5m }',
+  description: 'A node whose OS does not report within this time (default: 5m) counts as failed',
 });
-
-const debian = Type.Object(
-  {
-    suite,
-    packages: Type.Array(packageName, {
-      maxItems: 2000,
-      wanted: 'a list of Debian packages',
-      description: 'What is installed beside the essential packages, with all that it depends on',
-    }),
-  },
-  closed,
-);
-
-const files = Type.Object(
-  {
-    kernel: Type.Optional(file),
-    initrd: Type.Optional(
-      Type.Union([file, Type.Array(file, { minItems: 1, maxItems: 20, wanted: 'a list of files' })], {
-        wanted: 'a file, or a list of files that are loaded in this order',
-      }),
-    ),
-    rootfs: Type.Optional(file),
-  },
-  { ...closed, wanted: 'a mapping with kernel and initrd, or with rootfs' },
-);
 
 export const imageSchema = Type.Object(
   {
     title: text,
+    description: Type.Optional(description),
     arch: Type.Union([Type.Literal('amd64'), Type.Literal('arm64')], { wanted: 'amd64 or arm64' }),
-    method: Type.Union([Type.Literal('kexec'), Type.Literal('switch-root')], {
-      wanted: 'kexec (a kernel of its own) or switch-root (on the kernel of the bootstrap)',
-    }),
-    source: Type.Object(
-      { debian: Type.Optional(debian), files: Type.Optional(files) },
-      { ...closed, minProperties: 1, maxProperties: 1, wanted: 'exactly one of debian and files' },
-    ),
+    method: methodSchema,
+    kexec: Type.Optional(kexecSchema),
+    'switch-root': Type.Optional(switchRootSchema),
+    qemu: Type.Optional(qemuSchema),
+    exec: Type.Optional(execSchema),
+    source: Type.Optional(sourceSchema),
     cmdline: Type.Optional(cmdline),
+    memory: Type.Optional(size('128M', 'RAM that the running system asks for, besides its files. Default: 96M')),
+    expect: Type.Optional(expected),
     lab: Type.Optional(
       Type.Object(
         { expect: Type.Optional(Type.String({ minLength: 1, maxLength: 200, wanted: 'a text of the console' })) },
@@ -79,4 +44,3 @@ export const imageSchema = Type.Object(
 
 /** The file as written, before defaults. */
 export type ImageFile = Static<typeof imageSchema>;
-export type FileReference = Static<typeof file>;

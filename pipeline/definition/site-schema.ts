@@ -1,5 +1,5 @@
 import Type, { type Static } from 'typebox';
-import { durationPattern } from './units.ts';
+import { durationPattern, sizePattern } from './units.ts';
 
 const wantedDuration = 'a number and a unit (ms, s, m, h, d), such as 15s';
 const duration = (example: string) =>
@@ -93,7 +93,13 @@ const match = Type.Object(
 );
 
 const group = Type.Object(
-  { name, match, image: Type.Optional(name), cmdline: Type.Optional(cmdline) },
+  {
+    name,
+    match,
+    image: Type.Optional(name),
+    images: Type.Optional(Type.Array(name, { minItems: 1, maxItems: 1000, wanted: 'a list of images' })),
+    cmdline: Type.Optional(cmdline),
+  },
   { ...closed, description: 'The first group whose match fits a node is the one of that node' },
 );
 
@@ -141,7 +147,34 @@ export const siteSchema = Type.Object(
       ),
     ),
     bootstrap: Type.Optional(Type.Object({ cmdline: Type.Optional(cmdline) }, closed)),
-    menu: Type.Object({ default: name, timeout: Type.Optional(timeout) }, closed),
+    menu: Type.Object(
+      {
+        default: name,
+        timeout: Type.Optional(timeout),
+        shell: Type.Optional(
+          Type.Boolean({
+            wanted: 'true or false',
+            description: 'Whether Escape in the menu gives a shell. Default: false',
+          }),
+        ),
+      },
+      closed,
+    ),
+    swarm: Type.Optional(
+      Type.Object(
+        {
+          seedBudget: Type.Optional(duration('30s')),
+          uploadLimit: Type.Optional(
+            Type.String({
+              pattern: sizePattern,
+              wanted: 'a size such as 20M',
+              description: 'Bytes per second that a node whose OS is up sends to others at most. Default: no limit',
+            }),
+          ),
+        },
+        closed,
+      ),
+    ),
     groups: Type.Optional(Type.Array(group, { maxItems: 10_000, wanted: 'a list of groups' })),
   },
   { ...closed, title: 'boot.config.yaml', wanted: 'a mapping with site, network and menu' },

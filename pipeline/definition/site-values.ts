@@ -1,7 +1,7 @@
-import type { Group } from '#bundle/catalog.ts';
+import type { Group, SwarmLimits } from '#bundle/catalog.ts';
 import type { Site } from './site.ts';
 import type { SiteFile } from './site-schema.ts';
-import { parseDuration } from './units.ts';
+import { parseDuration, parseSize } from './units.ts';
 
 /** A checked file with its defaults filled in. */
 export function siteOf(file: SiteFile): Site {
@@ -23,7 +23,12 @@ export function siteOf(file: SiteFile): Site {
     store: { path: file.store?.path ?? '.boottorrent/store' },
     trust: { publicKeys: file.trust?.publicKeys ?? [] },
     bootstrap: { cmdline: file.bootstrap?.cmdline ?? 'console=tty0 console=ttyS0' },
-    menu: { default: file.menu.default, timeoutMs: milliseconds(file.menu.timeout ?? '10s') },
+    menu: {
+      default: file.menu.default,
+      timeoutMs: milliseconds(file.menu.timeout ?? '10s'),
+      shell: file.menu.shell ?? false,
+    },
+    swarm: swarmOf(file.swarm ?? {}),
     groups: (file.groups ?? []).map(groupOf),
   };
 }
@@ -40,7 +45,15 @@ function dhcpOf(dhcp: NonNullable<SiteFile['network']['dhcp']>): Site['network']
   };
 }
 
-function groupOf({ name, match, image, cmdline }: NonNullable<SiteFile['groups']>[number]): Group {
+function swarmOf({ seedBudget, uploadLimit }: NonNullable<SiteFile['swarm']>): SwarmLimits {
+  const uploadBytesPerSecond = uploadLimit === undefined ? undefined : parseSize(uploadLimit);
+  return {
+    seedBudgetMs: milliseconds(seedBudget ?? '30s'),
+    ...(uploadBytesPerSecond !== undefined && { uploadBytesPerSecond }),
+  };
+}
+
+function groupOf({ name, match, image, images, cmdline }: NonNullable<SiteFile['groups']>[number]): Group {
   return {
     name,
     match: {
@@ -48,6 +61,7 @@ function groupOf({ name, match, image, cmdline }: NonNullable<SiteFile['groups']
       ...(match.arch && { arch: match.arch }),
     },
     ...(image !== undefined && { image }),
+    ...(images && { images }),
     ...(cmdline !== undefined && { cmdline }),
   };
 }

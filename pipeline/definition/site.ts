@@ -1,4 +1,4 @@
-import type { Group } from '#bundle/catalog.ts';
+import type { Catalog, Group, SwarmLimits } from '#bundle/catalog.ts';
 
 /** An IPv4 subnet's address pool, inclusive. */
 export type AddressRange = readonly [first: string, last: string];
@@ -30,6 +30,7 @@ export interface Site {
   readonly trust: { readonly publicKeys: readonly string[] };
   readonly bootstrap: { readonly cmdline: string };
   /** `timeoutMs` -1: wait for ever. */
-  readonly menu: { readonly default: string; readonly timeoutMs: number };
+  readonly menu: Catalog['menu'];
+  readonly swarm: SwarmLimits;
   readonly groups: readonly Group[];
 }

@@ -9,3 +9,15 @@ export function parseDuration(text: string): number | undefined {
   const factor = units[unit];
   return factor === undefined ? undefined : Number(count) * factor;
 }
+
+const sizes: Readonly<Record<string, number>> = { '': 1, K: 1024, M: 1024 ** 2, G: 1024 ** 3 };
+
+/** A whole number, and K, M or G for 1024, 1024² or 1024³ of it, as `parseSize` reads it. */
+export const sizePattern = '^[1-9][0-9]{0,8}[KMG]?$';
+
+/** Bytes of `512M` or `2G`; undefined for anything else. */
+export function parseSize(text: string): number | undefined {
+  const [, count = '', unit = ''] = /^([1-9][0-9]{0,8})([KMG]?)$/.exec(text) ?? [];
+  const factor = sizes[unit];
+  return count === '' || factor === undefined ? undefined : Number(count) * factor;
+}

@@ -17,7 +17,7 @@ import { openToolRoot, type ToolRoot } from './tool-root.ts';
 /** Kept between runs, with the tests that boot: making a tool root takes half a minute. */
 const cachePath = fileURLToPath(new URL('../../.boottorrent-test/tools', import.meta.url));
 /** Its installation makes ssh host keys. */
-const image: DebianImage = { arch: 'amd64', suite: 'trixie', packages: ['openssh-server'] };
+const image: DebianImage = { arch: 'amd64', suite: 'trixie', packages: ['openssh-server'], method: 'switch-root' };
 let directory = '';
 let store: Store;
 let toolRoot: ToolRoot;
@@ -119,7 +119,7 @@ it('a package whose bytes are not those of the lock is refused', async () => {
     { suite: 'trixie', arch: 'amd64', packages: ['hostname'], dependencies: false },
     { store, cachePath },
   );
-  const image = { arch: 'amd64', suite: 'trixie', packages: ['hostname'] } as const;
+  const image = { arch: 'amd64', suite: 'trixie', packages: ['hostname'], method: 'switch-root' } as const;
   const lock = [{ ...locked!, sha256: digestOf('other bytes') }];
   const workPath = await store.workDirectory();
   await expect(obtainDebian({ image, lock, store, toolRoot, workPath, cachePath })).rejects.toMatchObject({

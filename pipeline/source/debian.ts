@@ -4,11 +4,13 @@ import { fileURLToPath } from 'node:url';
 import type { Digest } from '#bundle/digest.ts';
 import { Fault } from '#bundle/fault.ts';
 import type { Arch } from '#bundle/manifest.ts';
+import type { Method } from '#bundle/start.ts';
 import { digestOf } from '../store/digest.ts';
 import type { Store } from '../store/store.ts';
 import { type Deb, fetchPackages } from './apt.ts';
 import { type AptOptions, common } from './apt-directory.ts';
 import { writeDebRepository } from './deb-repository.ts';
+import { makeKexecStage, stagedInitrdName, writeStagedInitrd } from './kexec-root.ts';
 import type { LockedPackage } from './package-list.ts';
 import type { PackageRequest } from './package-lock.ts';
 import type { SourceFile } from './source.ts';
@@ -19,12 +21,16 @@ export interface DebianImage {
   readonly arch: Arch;
   readonly suite: string;
   readonly packages: readonly string[];
+  /** `kexec`: with a kernel of its own; else a root filesystem alone. */
+  readonly method: Method;
 }
 
 export interface DebianOptions extends Pick<AptOptions, 'cachePath' | 'mirror' | 'log' | 'signal'> {
   readonly image: DebianImage;
   /** From `lockPackages(debianRequest(image), …)`. */
   readonly lock: readonly LockedPackage[];
+  /** With `kexec`: from `lockPackages(stageRequest(image), …)`. */
+  readonly stageLock?: readonly LockedPackage[];
   /** A tar of the files to be laid over the root filesystem. */
   readonly overlayTar?: Uint8Array;
   readonly store: Store;
@@ -49,25 +55,32 @@ const excluded = [
   'path-exclude=/usr/lib/*/gconv/*',
 ] as const;
 
-/** What is asked of apt for an image: Debian's essential packages and the named ones, with all that they need. */
-export function debianRequest({ suite, arch, packages }: DebianImage): PackageRequest {
-  return { suite, arch, packages: ['?essential', ...packages], dependencies: true };
+/**
+ * What is asked of apt for an image: Debian's essential packages and the named ones, with all that they need; and by
+ * kexec a kernel, the suite's usual one where none is named.
+ */
+export function debianRequest({ suite, arch, packages, method }: DebianImage): PackageRequest {
+  const lacksKernel = method === 'kexec' && !packages.some((name) => name.startsWith('linux-image-'));
+  const kernel = lacksKernel ? [`linux-image-${arch}`] : [];
+  return { suite, arch, packages: ['?essential', ...packages, ...kernel], dependencies: true };
 }
 
 /**
  * A digest of how this source works: a part of the inputs of every image that is built by it. It is that of the
  * program's text, because a number to be raised by hand would be forgotten.
  */
-export async function debianRecipe(): Promise<Digest> {
-  const files = ['debian.ts', 'deb-repository.ts', 'scrub.sh', 'squashfs.ts'];
+export async function debianRecipe({ method }: Pick<DebianImage, 'method'>): Promise<Digest> {
+  const stage = ['kexec-root.ts', 'newc.ts', 'kexec-stage/init', 'kexec-stage/make.sh'];
+  const files = ['debian.ts', 'deb-repository.ts', 'scrub.sh', 'squashfs.ts', ...(method === 'kexec' ? stage : [])];
   return digestOf((await Promise.all(files.map((file) => readFile(recipePath(file), 'utf8')))).join('\0'));
 }
 
 /**
  * Builds a root filesystem from exactly the locked packages, lays the overlay over it, takes out everything that must
- * differ between nodes, and packs it as `rootfs.squashfs`. The same inputs give the same bytes.
+ * differ between nodes, and packs it as `rootfs.squashfs`; for kexec as `vmlinuz` and an initrd with that squashfs in
+ * it. The same inputs give the same bytes.
  * @throws Fault `DEBIAN_BUILD_FAILED`, `OVERLAY_INVALID`, `PRIVATE_KEY_IN_IMAGE`, `SQUASHFS_FAILED`,
- *   `PACKAGE_FETCH_FAILED`, `PACKAGE_DIGEST_MISMATCH`
+ *   `PACKAGE_FETCH_FAILED`, `PACKAGE_DIGEST_MISMATCH`, and those of {@link makeKexecStage}
  */
 export async function obtainDebian(options: DebianOptions): Promise<readonly SourceFile[]> {
   const { image, lock, store, toolRoot, workPath, overlayTar } = options;
@@ -77,9 +90,20 @@ export async function obtainDebian(options: DebianOptions): Promise<readonly Sou
   await install(options, epoch);
   if (overlayTar) await applyOverlay(options, overlayTar);
   await scrub(options);
-  const path = join(workPath, 'rootfs.squashfs');
-  await makeSquashfs(toolRoot, join(workPath, 'root'), path, { epoch, ...common(options) });
-  return [{ name: 'rootfs.squashfs', role: 'rootfs', path }];
+  const isKexec = image.method === 'kexec';
+  if (isKexec) {
+    const { stageLock = [] } = options;
+    await makeKexecStage({ ...options, stageLock, epoch, suite: image.suite, arch: image.arch });
+  }
+  const squashfs = join(workPath, 'rootfs.squashfs');
+  await makeSquashfs(toolRoot, join(workPath, 'root'), squashfs, { epoch, ...common(options) });
+  if (!isKexec) return [{ name: 'rootfs.squashfs', role: 'rootfs', path: squashfs }];
+  const out = join(workPath, stagedInitrdName);
+  await writeStagedInitrd({ stage: join(workPath, 'stage'), squashfs, out }, epoch);
+  return [
+    { name: 'vmlinuz', role: 'kernel', path: join(workPath, 'vmlinuz') },
+    { name: stagedInitrdName, role: 'initrd', path: out },
+  ];
 }
 
 async function install(options: DebianOptions, epoch: number): Promise<void> {
@@ -90,7 +114,8 @@ async function install(options: DebianOptions, epoch: number): Promise<void> {
   const source = 'deb [trusted=yes] copy:/work/debs ./';
   const argv = ['mmdebstrap', ...variant, ...dpkg, `--include=${include}`, image.suite, '/work/root', source];
   await options.toolRoot.run(argv, {
-    env: { SOURCE_DATE_EPOCH: String(epoch), TMPDIR: '/work' },
+    // A kernel's package would make an initramfs that nothing reads, which takes longer than all the rest.
+    env: { SOURCE_DATE_EPOCH: String(epoch), TMPDIR: '/work', INITRD: 'No' },
     mounts: [{ source: workPath, target: '/work' }],
     failure: { code: 'DEBIAN_BUILD_FAILED', message: `Cannot install the ${lock.length} packages of the image` },
     ...common(options),

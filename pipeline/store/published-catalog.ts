@@ -9,7 +9,7 @@ import type { Published, Store } from './store.ts';
  */
 export async function readPublishedCatalog(
   store: Store,
-  published: Published,
+  published: Pick<Published, 'catalog' | 'signature'>,
   keys: readonly PublicKey[],
 ): Promise<{ readonly catalog: Catalog; readonly trustedComment: string; readonly keyId: string }> {
   const bytes = await store.readBlob(published.catalog, catalogLimitBytes);

@@ -5,6 +5,7 @@ import { parseRevision } from '#bundle/digest.ts';
 import { readImage } from '#definition/read-image.ts';
 import { readSite } from '#definition/read-site.ts';
 import { openStore } from '#store/local.ts';
+import { imageRelease } from '../build.ts';
 import { packBundle } from '../pack.ts';
 import { publish } from '../publish.ts';
 import { openKeyPair } from '../sign.ts';
@@ -30,7 +31,8 @@ for (let round = 0; ; round++) {
     definitions: { site, images: [image] },
     commit: { revision: parseRevision('0'.repeat(40)), committedAt: new Date(0).toISOString() },
     bootstraps: [],
-    images: [{ ...release, title: image.title, method: image.method, cmdline: '' }],
+    parts: [],
+    images: [imageRelease(image, release, 0)],
     store,
     key,
     nowMs: Date.now(),

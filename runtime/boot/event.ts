@@ -4,6 +4,16 @@ import type { Digest, InfoHash, Mac, SessionId } from '#bundle/digest.ts';
 /** Who speaks DHCP: option 93 and the user class tell. `os` is everything that is neither firmware nor iPXE. */
 export type DhcpSpeaker = 'firmware' | 'ipxe' | 'os';
 
+/** The release that a ticket was for, with all that it takes to give the same one again. */
+export interface OfferedRelease {
+  /** Of its files, its settings and its command line: another one is another release. */
+  readonly identity: Digest;
+  readonly manifest: Digest;
+  /** The signed catalog that named it, and the signature over that. */
+  readonly catalog: Digest;
+  readonly signature: Digest;
+}
+
 /**
  * What happened to a node, told by the component that saw it. Boot sessions, status and metrics are folds over these;
  * nothing polls a node. `atMs` is the server's clock.
@@ -39,6 +49,8 @@ export type BootEvent =
       readonly firmware?: string;
       /** The bootstrap that the script loads; absent: there is none yet, and the script waits. */
       readonly bootstrap?: Digest;
+      /** The image that the script itself hands over to (chain, local): the last that is heard of this boot. */
+      readonly handover?: { readonly image: string; readonly manifest: Digest };
     }
   | {
       readonly kind: 'blob';
@@ -56,6 +68,9 @@ export type BootEvent =
       readonly image: string;
       /** Manifests of all bundles that the ticket names: seeded as long as the session lives. */
       readonly manifests: readonly Digest[];
+      readonly release: OfferedRelease;
+      /** How long after `executing` the OS must have sent its first heartbeat. Absent: none is expected. */
+      readonly heartbeatMs?: number;
     }
   | {
       readonly kind: 'announce';
@@ -73,6 +88,8 @@ export type BootEvent =
       readonly infoHash: InfoHash;
       readonly sentBytes: number;
     }
+  /** The heartbeat that was expected did not come in time. */
+  | { readonly kind: 'overdue'; readonly atMs: number; readonly session: SessionId; readonly mac: Mac }
   | { readonly kind: 'report'; readonly atMs: number; readonly address: string; readonly report: BootReport };
 
 /** How components tell what they saw. Never throws, never blocks. */

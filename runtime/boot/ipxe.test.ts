@@ -3,7 +3,9 @@ import { parseMac } from '#bundle/digest.ts';
 import { autoexecScript, script, scriptUrl } from './ipxe.ts';
 
 const url = 'http://10.20.0.1:8480/boot/52-54-00-aa-bb-cc/bios.ipxe';
+const ways = { firmware: 'bios', shell: false } as const;
 const boot = {
+  ...ways,
   kind: 'boot',
   scriptUrl: url,
   title: 'debian@0123456789ab',
@@ -15,14 +17,24 @@ const boot = {
 const again = `isset \${bt-pause} || set bt-pause 1
 :again
 echo BootTorrent: trying again in \${bt-pause} s
-sleep \${bt-pause}
+prompt --timeout \${bt-pause}000 BootTorrent: press a key for other ways && goto ways ||
 iseq \${bt-pause} 16 && set bt-pause 30 ||
 iseq \${bt-pause} 8 && set bt-pause 16 ||
 iseq \${bt-pause} 4 && set bt-pause 8 ||
 iseq \${bt-pause} 2 && set bt-pause 4 ||
 iseq \${bt-pause} 1 && set bt-pause 2 ||
+:retry-now
 chain --replace --autofree ${url} || goto again
+:ways
+menu BootTorrent
+item --key r retry-now Try again (r)
+item --key l local-disk Start the local disk (l)
+choose --timeout 60000 --default retry-now bt-way && goto \${bt-way} || goto retry-now
+:local-disk
+sanboot --no-describe --drive 0x80 || goto again
+goto again
 `;
+const uefiAgain = again.replace('sanboot --no-describe --drive 0x80', 'exit 1');
 
 test('scriptUrl() carries the MAC with dashes and the firmware', () => {
   expect(scriptUrl('http://10.20.0.1:8480', parseMac('52:54:00:AA:bb:cc'), 'bios')).toBe(url);
@@ -30,7 +42,7 @@ test('scriptUrl() carries the MAC with dashes and the firmware', () => {
 
 test('script() loads kernel and initrd by URL and retries from a fresh script', () => {
   expect(script(boot)).toBe(`#!ipxe
-echo BootTorrent: loading debian@0123456789ab
+echo BootTorrent: loading debian@0123456789ab (Ctrl-C for other ways)
 imgfree
 kernel --name vmlinuz http://10.20.0.1:8480/blob/aa/vmlinuz initrd=initrd.img bt.server=http://10.20.0.1:8480 console=ttyS0 || goto failed
 initrd --name initrd.img http://10.20.0.1:8480/blob/bb/initrd.img || goto failed
@@ -41,13 +53,49 @@ ${again}`);
 });
 
 test('script() waits while nothing is published', () => {
-  expect(script({ kind: 'waiting', scriptUrl: url, reason: 'building, 1 of 2', pauseSeconds: 3 })).toBe(`#!ipxe
+  expect(script({ ...ways, kind: 'waiting', scriptUrl: url, reason: 'building, 1 of 2', pauseSeconds: 3 })).toBe(`#!ipxe
 echo BootTorrent: building, 1 of 2
 set bt-pause 1
-sleep 3
+prompt --timeout 3000 BootTorrent: press a key for other ways && goto ways ||
 chain --replace --autofree ${url} ||
 echo BootTorrent: cannot load the boot script: \${errno}
 ${again}`);
+});
+
+test('script() hands over to another boot program, and says why where that fails', () => {
+  const nbp = 'http://10.20.0.1:8480/blob/aa/grub.0';
+  expect(
+    script({ ...ways, kind: 'chain', scriptUrl: url, title: 'rescue@01', nbp, cmdline: 'console=ttyS0 a' }),
+  ).toBe(`#!ipxe
+echo BootTorrent: handing over to rescue@01 (Ctrl-C for other ways)
+imgfree
+chain --autofree ${nbp} console=ttyS0 a || goto failed
+echo BootTorrent: rescue@01 has given up
+goto retry
+:failed
+echo BootTorrent: cannot start rescue@01: \${errno}
+:retry
+${again}`);
+});
+
+test("script() starts the first disk on BIOS, and gives way to the firmware's next entry on UEFI", () => {
+  const local = { ...ways, kind: 'local', scriptUrl: url, title: 'disk@01' } as const;
+  const text = (command: string) => `#!ipxe
+echo BootTorrent: disk@01: starting the local disk
+${command} || goto failed
+:failed
+echo BootTorrent: cannot start the local disk: \${errno}
+`;
+  expect(script(local)).toBe(text('sanboot --no-describe --drive 0x80') + again);
+  expect(script({ ...local, firmware: 'uefi-x64' })).toBe(text('exit 1') + uefiAgain);
+});
+
+test('script() offers a shell only where the site allows it', () => {
+  const hasShell = (shell: boolean) =>
+    script({ ...boot, shell })
+      .split('\n')
+      .includes('shell || goto again');
+  expect([hasShell(true), hasShell(false)]).toEqual([true, false]);
 });
 
 test('script() keeps words of the command line that iPXE would take for itself', () => {
@@ -63,7 +111,7 @@ test.each([[`a=\${net0/mac}`], ['two\nlines'], ['tab\there'], ['grün'], ['x'.re
 );
 
 test('script() shows hostile text as text', () => {
-  const text = script({ kind: 'waiting', scriptUrl: url, reason: `a\nshell ; \${x} || #y`, pauseSeconds: 3 });
+  const text = script({ ...ways, kind: 'waiting', scriptUrl: url, reason: `a\nshell ; \${x} || #y`, pauseSeconds: 3 });
   expect(text.split('\n')[1]).toBe('echo BootTorrent: a?shell ? ?{x} ?| ?y');
 });
 

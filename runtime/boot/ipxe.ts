@@ -1,4 +1,4 @@
-import type { Mac } from '#bundle/digest.ts';
+import type { Digest, Mac } from '#bundle/digest.ts';
 import { Fault } from '#bundle/fault.ts';
 import { checkCmdline } from './cmdline.ts';
 import type { Firmware } from './firmware.ts';
@@ -9,9 +9,16 @@ export interface ScriptFile {
   readonly url: string;
 }
 
+/** What a person at the node may do instead, once a key was pressed while the script waits. */
+export interface Ways {
+  readonly firmware: Firmware;
+  /** Whether the site lets a person leave for a shell. */
+  readonly shell: boolean;
+}
+
 /** What the boot script of one node does. `scriptUrl` is the script's own address: every retry asks for a fresh one. */
 export type Script =
-  | {
+  | (Ways & {
       readonly kind: 'boot';
       readonly scriptUrl: string;
       /** One line for the screen, `debian@0123456789ab`. */
@@ -19,14 +26,24 @@ export type Script =
       readonly kernel: ScriptFile;
       readonly initrds: readonly ScriptFile[];
       readonly cmdline: string;
-    }
-  | {
+    })
+  /** Hand over to another network boot program; `local`: to the local disk. When that fails, the script is asked for again. */
+  | (Ways & {
+      readonly kind: 'chain';
+      readonly scriptUrl: string;
+      readonly title: string;
+      readonly nbp: string;
+      /** What the program is given. */
+      readonly cmdline: string;
+    })
+  | (Ways & { readonly kind: 'local'; readonly scriptUrl: string; readonly title: string })
+  | (Ways & {
       readonly kind: 'waiting';
       readonly scriptUrl: string;
       /** One line for the screen, `building, 1 of 2`. */
       readonly reason: string;
       readonly pauseSeconds: number;
-    };
+    });
 
 /** The address of a node's boot script; it carries all that decides what the script says. */
 export function scriptUrl(server: string, mac: Mac, firmware: Firmware): string {
@@ -38,12 +55,33 @@ export function scriptPath(mac: Mac, firmware: Firmware): string {
   return `/boot/${mac.replaceAll(':', '-')}/${firmware}.ipxe`;
 }
 
+/** The address of a file of a served bundle. */
+export function blobUrl(server: { readonly url: string }, digest: Digest, name: string): string {
+  return `${server.url}/blob/${digest}/${name}`;
+}
+
 /**
  * The boot script as text.
  * @throws Fault `CMDLINE_INVALID` | `CMDLINE_TOO_LONG`, TypeError for a URL or name that is none
  */
 export function script(what: Script): string {
-  return what.kind === 'boot' ? bootScript(what) : waitingScript(what);
+  const lines = ['#!ipxe', ...linesOf(what), ...waitAndRetry(what), ''];
+  return lines.join('\n');
+}
+
+function linesOf(what: Script): readonly string[] {
+  switch (what.kind) {
+    case 'boot':
+      return bootLines(what);
+    case 'chain':
+      return chainLines(what);
+    case 'local':
+      return localLines(what);
+    case 'waiting':
+      return waitingLines(what);
+    default:
+      return what satisfies never;
+  }
 }
 
 /**
@@ -66,45 +104,90 @@ export function autoexecScript(server: string, firmware: Firmware): string {
   ].join('\n');
 }
 
-function bootScript(boot: Extract<Script, { kind: 'boot' }>): string {
+function bootLines(boot: Extract<Script, { kind: 'boot' }>): readonly string[] {
   // A UEFI kernel finds an initrd by the name in `initrd=`; on BIOS iPXE hands over all, and Linux ignores the word.
   const names = boot.initrds.map((initrd) => `initrd=${checkName(initrd.name)}`);
   const words = [...names, ...cmdlineWords(boot.cmdline)].join(' ');
   return [
-    '#!ipxe',
-    `echo BootTorrent: loading ${line(boot.title)}`,
+    // Ctrl-C ends a transfer, which costs nothing; to wait for a key would cost every boot its seconds.
+    `echo BootTorrent: loading ${line(boot.title)} (Ctrl-C for other ways)`,
     'imgfree',
     `kernel --name ${checkName(boot.kernel.name)} ${checkUrl(boot.kernel.url)} ${words} || goto failed`,
     ...boot.initrds.map((initrd) => `initrd --name ${initrd.name} ${checkUrl(initrd.url)} || goto failed`),
     'boot || goto failed',
     ':failed',
     `echo BootTorrent: cannot load ${line(boot.title)}: \${errno}`,
-    ...chainAgain(boot.scriptUrl),
-  ].join('\n');
+  ];
 }
 
-function waitingScript(waiting: Extract<Script, { kind: 'waiting' }>): string {
+/** The program runs in iPXE's place, and comes back only when it gives up. */
+function chainLines(chain: Extract<Script, { kind: 'chain' }>): readonly string[] {
+  const words = [checkUrl(chain.nbp), ...cmdlineWords(chain.cmdline)].join(' ');
   return [
-    '#!ipxe',
+    `echo BootTorrent: handing over to ${line(chain.title)} (Ctrl-C for other ways)`,
+    'imgfree',
+    `chain --autofree ${words} || goto failed`,
+    `echo BootTorrent: ${line(chain.title)} has given up`,
+    'goto retry',
+    ':failed',
+    `echo BootTorrent: cannot start ${line(chain.title)}: \${errno}`,
+    ':retry',
+  ];
+}
+
+function localLines(local: Extract<Script, { kind: 'local' }>): readonly string[] {
+  return [
+    `echo BootTorrent: ${line(local.title)}: starting the local disk`,
+    `${localCommand(local.firmware)} || goto failed`,
+    ':failed',
+    `echo BootTorrent: cannot start the local disk: \${errno}`,
+  ];
+}
+
+/**
+ * On BIOS the first disk's boot sector. UEFI has a list of what to boot: an error status makes it take the next entry,
+ * while after a success it may show its own menu (UEFI specification 2.10 §3.1, "Boot Manager Programming").
+ */
+function localCommand(firmware: Firmware): string {
+  return firmware === 'bios' ? 'sanboot --no-describe --drive 0x80' : 'exit 1';
+}
+
+function waitingLines(waiting: Extract<Script, { kind: 'waiting' }>): readonly string[] {
+  return [
     `echo BootTorrent: ${line(waiting.reason)}`,
     'set bt-pause 1',
-    `sleep ${Math.max(1, Math.round(waiting.pauseSeconds))}`,
+    `prompt --timeout ${Math.max(1, Math.round(waiting.pauseSeconds))}000 ${anyKey} && goto ways ||`,
     `chain --replace --autofree ${checkUrl(waiting.scriptUrl)} ||`,
     `echo BootTorrent: cannot load the boot script: \${errno}`,
-    ...chainAgain(waiting.scriptUrl),
-  ].join('\n');
+  ];
 }
 
-/** Asks for the script again with growing pauses: settings outlive a script that is replaced. */
-function chainAgain(url: string): readonly string[] {
+const anyKey = 'BootTorrent: press a key for other ways';
+
+/**
+ * Asks for the script again with growing pauses (settings outlive a script that is replaced); a key that is pressed
+ * meanwhile leads to the other ways. `prompt` fails when its time is over.
+ */
+function waitAndRetry({ scriptUrl, firmware, shell }: Script): readonly string[] {
+  const again = `chain --replace --autofree ${checkUrl(scriptUrl)} || goto again`;
   return [
     `isset \${bt-pause} || set bt-pause 1`,
     ':again',
     `echo BootTorrent: trying again in \${bt-pause} s`,
-    `sleep \${bt-pause}`,
+    `prompt --timeout \${bt-pause}000 ${anyKey} && goto ways ||`,
     ...[16, 8, 4, 2, 1].map((pause) => `iseq \${bt-pause} ${pause} && set bt-pause ${Math.min(30, 2 * pause)} ||`),
-    `chain --replace --autofree ${checkUrl(url)} || goto again`,
-    '',
+    ':retry-now',
+    again,
+    ':ways',
+    'menu BootTorrent',
+    'item --key r retry-now Try again (r)',
+    'item --key l local-disk Start the local disk (l)',
+    ...(shell ? ['item --key s shell-now Shell (s)'] : []),
+    `choose --timeout 60000 --default retry-now bt-way && goto \${bt-way} || goto retry-now`,
+    ':local-disk',
+    `${localCommand(firmware)} || goto again`,
+    ...(shell ? [':shell-now', 'shell || goto again'] : []),
+    'goto again',
   ];
 }
 

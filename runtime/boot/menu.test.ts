@@ -4,8 +4,9 @@ import { decodeBase64 } from '#bundle/base64.ts';
 import { parseTicket } from '#bundle/boot-ticket.ts';
 import type { Catalog, Group } from '#bundle/catalog.ts';
 import type { Digest, InfoHash, Mac, Revision, SessionId } from '#bundle/digest.ts';
-import type { Manifest, Method, Role } from '#bundle/manifest.ts';
+import type { Manifest, Role } from '#bundle/manifest.ts';
 import { encodeMetainfo, parseMetainfo } from '#bundle/metainfo.ts';
+import type { Method, Start } from '#bundle/start.ts';
 import { bootScript, bootTicket, type Menu, nbpFiles } from './menu.ts';
 
 const digest = (name: string) => createHash('sha256').update(name).digest('hex') as Digest;
@@ -30,17 +31,32 @@ function menu(method: Method, groups: readonly Group[] = []): Menu {
   const catalog: Catalog = {
     ...{ format: 1, site: 'lab', revision: 'c'.repeat(40) as Revision, committedAt: '2026-01-01', serial: 7, groups },
     bootstraps: [about('bootstrap')],
-    images: [{ ...about('debian'), title: 'Debian', method, cmdline: 'image=1' }],
-    menu: { default: 'debian', timeoutMs: 0 },
+    parts: [about('modules')],
+    images: [{ ...about('debian'), title: 'Debian', start: startOf(method), cmdline: 'image=1', memoryBytes: 1 }],
+    menu: { default: 'debian', timeoutMs: 0, shell: false },
+    swarm: { seedBudgetMs: 30_000 },
   };
-  const bootstrap = { vmlinuz: 'kernel', initramfs: 'initrd', 'm.squashfs': 'modules', 'snponly.efi': 'nbp' } as const;
+  const bootstrap = { vmlinuz: 'kernel', initramfs: 'initrd', 'snponly.efi': 'nbp' } as const;
   return {
-    ...{ catalog, catalogDigest: digest('catalog'), catalogText: '{}', signature: 'signed' },
+    ...{
+      catalog,
+      catalogDigest: digest('catalog'),
+      catalogText: '{}',
+      signature: 'signed',
+      signatureDigest: digest('s'),
+    },
     releases: new Map([
       [digest('bootstrap manifest'), release('bootstrap', bootstrap, 'bootstrap')],
+      [digest('modules manifest'), release('modules', { 'm.squashfs': 'modules' }, 'part')],
       [digest('debian manifest'), release('debian', { rootfs: 'rootfs' }, 'image')],
     ]),
   };
+}
+
+function startOf(method: Method): Start {
+  if (method === 'kexec') return { method, unbind: [] };
+  if (method !== 'exec') return { method: 'switch-root', modules: 'core' };
+  return { method, modules: 'none', command: ['true'], environment: {}, afterwards: 'stay' };
 }
 
 describe('bootScript()', () => {
@@ -54,9 +70,10 @@ describe('bootScript()', () => {
     expect(text).toContain(`loading debian@${digest('debian manifest').slice(0, 12)}`);
   });
 
-  it("adds a group's parameters with switch-root alone: with kexec they are for the next kernel", () => {
+  it("adds a group's parameters for a kernel that stays: with kexec they are for the next one", () => {
     const groups = [{ name: 'g', match: { mac: ['52:54:*'] }, cmdline: 'quiet' }];
     expect(bootScript(menu('switch-root', groups), request, server)).toContain('console=ttyS0 quiet');
+    expect(bootScript(menu('exec', groups), request, server)).toContain('console=ttyS0 quiet');
     expect(bootScript(menu('kexec', groups), request, server)).not.toContain('quiet');
   });
 
@@ -71,8 +88,12 @@ describe('bootScript()', () => {
 
 describe('bootTicket()', () => {
   it('holds the signed catalog, manifests, and torrents that announce under the session', () => {
-    const { text, image, manifests } = bootTicket(menu('kexec'), { mac, session, arch: 'amd64', nowMs: 5 }, server);
-    expect([image, manifests]).toEqual(['debian', [digest('debian manifest'), digest('bootstrap manifest')]]);
+    const { text, image, manifests } = bootTicket(
+      menu('switch-root'),
+      { mac, session, arch: 'amd64', nowMs: 5 },
+      server,
+    );
+    expect([image.name, manifests]).toEqual(['debian', [digest('debian manifest'), digest('modules manifest')]]);
     const ticket = parseTicket(text);
     expect(ticket).toMatchObject({
       session,
@@ -82,7 +103,7 @@ describe('bootTicket()', () => {
       signature: 'signed',
       origin: server.origin,
     });
-    const torrent = parseMetainfo(decodeBase64(ticket.image.torrent)!);
+    const torrent = parseMetainfo(decodeBase64(ticket.image.torrent ?? '')!);
     expect(torrent.announce).toBe(`http://10.0.0.1:8480/announce/${session}`);
   });
 

@@ -1,21 +1,23 @@
 import { encodeBase64 } from '#bundle/base64.ts';
 import { type BootTicket, formatTicket, type TicketRelease } from '#bundle/boot-ticket.ts';
-import type { Catalog, Release } from '#bundle/catalog.ts';
+import type { Catalog, ImageRelease, Release } from '#bundle/catalog.ts';
 import type { Digest, Mac, SessionId } from '#bundle/digest.ts';
 import { Fault } from '#bundle/fault.ts';
 import { type Arch, filesOf, type Manifest, type ManifestFile } from '#bundle/manifest.ts';
 import { withAnnounce } from '#bundle/metainfo.ts';
-import { chooseImage } from '#bundle/selector.ts';
+import { chooseImage, offeredImages } from '#bundle/selector.ts';
+import { type PartName, partsOf } from '#bundle/start.ts';
 import { bootstrapCmdline } from './cmdline.ts';
 import { archOf, type Firmware } from './firmware.ts';
-import { script, scriptUrl } from './ipxe.ts';
+import { handoverImage, handoverScript } from './handover.ts';
+import { blobUrl, script, scriptUrl } from './ipxe.ts';
 
 /** The texts of one release. */
 export interface MenuRelease {
   readonly manifest: Manifest;
   readonly manifestText: string;
-  /** A torrent file without announce URL. */
-  readonly torrent: Uint8Array;
+  /** A torrent file without announce URL. Absent: nothing of it goes through the swarm. */
+  readonly torrent?: Uint8Array;
 }
 
 /** What boot scripts and tickets are made from: a verified catalog with all that it names. Replaced as a whole. */
@@ -25,6 +27,7 @@ export interface Menu {
   /** The bytes that were signed, and the minisign file over them. */
   readonly catalogText: string;
   readonly signature: string;
+  readonly signatureDigest: Digest;
   /** By the manifest's digest. */
   readonly releases: ReadonlyMap<Digest, MenuRelease>;
 }
@@ -43,6 +46,8 @@ export interface ScriptRequest {
   readonly mac: Mac;
   readonly firmware: Firmware;
   readonly session: SessionId;
+  /** The image that a person chose at the node before it rebooted. */
+  readonly chosen?: string;
 }
 
 /** The bootstrap that a firmware can start, or why there is none yet. */
@@ -53,10 +58,12 @@ export function bootstrapFor(menu: Menu, firmware: Firmware): Release | undefine
 
 /** The boot script of a node. Where it cannot boot, the script says why, waits and asks again. */
 export function bootScript(menu: Menu, request: ScriptRequest, server: Server): string {
-  const bootstrap = bootstrapFor(menu, request.firmware);
-  const release = bootstrap && menu.releases.get(bootstrap.manifest.digest);
-  if (!bootstrap || !release) return waitingScript(request, server, `no bootstrap for firmware ${request.firmware}`);
   try {
+    const image = handoverImage(menu, request);
+    if (image) return script(handoverScript(menu, image, { request, server }));
+    const bootstrap = bootstrapFor(menu, request.firmware);
+    const release = bootstrap && menu.releases.get(bootstrap.manifest.digest);
+    if (!bootstrap || !release) return waitingScript(request, server, `no bootstrap for firmware ${request.firmware}`);
     return script(bootingScript(menu, { ...request, bootstrap, manifest: release.manifest }, server));
   } catch (error) {
     if (error instanceof Fault) return waitingScript(request, server, error.message);
@@ -66,8 +73,10 @@ export function bootScript(menu: Menu, request: ScriptRequest, server: Server): 
 
 /** A script that shows a reason, waits 5 s and asks again. */
 export function waitingScript(request: Omit<ScriptRequest, 'session'>, server: Server, reason: string): string {
-  const url = scriptUrl(server.url, request.mac, request.firmware);
-  return script({ kind: 'waiting', scriptUrl: url, reason: reason.slice(0, 200), pauseSeconds: 5 });
+  const { mac, firmware } = request;
+  const url = scriptUrl(server.url, mac, firmware);
+  const ways = { firmware, shell: false, scriptUrl: url };
+  return script({ ...ways, kind: 'waiting', reason: reason.slice(0, 200), pauseSeconds: 5 });
 }
 
 function bootingScript(
@@ -80,10 +89,11 @@ function bootingScript(
   const [kernel] = filesOf(manifest, 'kernel');
   if (!kernel) throw new Fault('MANIFEST_INVALID', 'Cannot boot: the bootstrap has no kernel');
   const file = ({ name, sha256 }: ManifestFile) => ({ name, url: blobUrl(server, sha256, name) });
-  // With kexec the group's parameters are for the next kernel, which the agent starts.
-  const extra = [server.cmdline, image.method === 'switch-root' ? group?.cmdline : undefined];
+  // With kexec the group's parameters are for the next kernel, which the agent starts; elsewhere this one stays.
+  const extra = [server.cmdline, image.start.method === 'kexec' ? undefined : group?.cmdline];
   return {
     kind: 'boot',
+    ...{ firmware: request.firmware, shell: menu.catalog.menu.shell },
     scriptUrl: scriptUrl(server.url, mac, request.firmware),
     title: `${image.name}@${image.manifest.digest.slice(0, 12)}`,
     kernel: file(kernel),
@@ -92,40 +102,63 @@ function bootingScript(
   };
 }
 
-/** The address of a file of a served bundle. */
-export function blobUrl(server: Pick<Server, 'url'>, digest: Digest, name: string): string {
-  return `${server.url}/blob/${digest}/${name}`;
-}
-
 /**
  * Everything that a node asks for, with the image that it is to boot.
- * @throws Fault `IMAGE_UNKNOWN`, `ARCH_UNKNOWN`
+ * @throws Fault `IMAGE_UNKNOWN`, `PART_UNKNOWN`
  */
 export function bootTicket(
   menu: Menu,
-  request: { readonly mac: Mac; readonly arch: Arch; readonly session: SessionId; readonly nowMs: number },
+  request: {
+    readonly mac: Mac;
+    readonly arch: Arch;
+    readonly session: SessionId;
+    readonly nowMs: number;
+    /** What a person has chosen. */
+    readonly image?: string;
+  },
   server: Server,
-): { readonly text: string; readonly image: string; readonly manifests: readonly Digest[] } {
+): { readonly text: string; readonly image: ImageRelease; readonly manifests: readonly Digest[] } {
   const { mac, arch, session, nowMs } = request;
-  const { image } = chooseImage(menu.catalog, { mac, arch });
-  const bootstrap = menu.catalog.bootstraps.find((one) => one.arch === arch);
-  if (!bootstrap) throw new Fault('ARCH_UNKNOWN', `Cannot make a ticket: there is no bootstrap for ${arch}`);
+  const image = offeredImage(menu.catalog, request);
+  const parts = partsOf(image.start).map((name) => partOf(menu.catalog, name, arch));
   const announce = `${server.url}/announce/${session}`;
   const ticket: BootTicket = {
     ...{ session, mac, timeMs: nowMs, catalog: menu.catalogText, signature: menu.signature },
     image: ticketRelease(menu, image, announce),
-    bootstrap: ticketRelease(menu, bootstrap, announce),
+    imageName: image.name,
+    parts: parts.map(({ name, release }) => ({ name, ...ticketRelease(menu, release, announce) })),
     origin: server.origin,
-    bootstrapManifest: bootstrap.manifest.digest,
+    bootstrapManifest: bootstrapOf(menu.catalog, arch).manifest.digest,
   };
-  const manifests = [image.manifest.digest, bootstrap.manifest.digest];
-  return { text: formatTicket(ticket), image: image.name, manifests };
+  const manifests = [image, ...parts.map(({ release }) => release)].map((release) => release.manifest.digest);
+  return { text: formatTicket(ticket), image, manifests };
 }
 
 function ticketRelease(menu: Menu, release: Release, announce: string): TicketRelease {
   const texts = menu.releases.get(release.manifest.digest);
   if (!texts) throw new TypeError(`The menu has no ${release.name}`);
-  return { manifest: texts.manifestText, torrent: encodeBase64(withAnnounce(texts.torrent, announce)) };
+  const { manifestText: manifest, torrent } = texts;
+  return { manifest, ...(torrent && { torrent: encodeBase64(withAnnounce(torrent, announce)) }) };
+}
+
+/** @throws Fault `IMAGE_UNKNOWN` when a node may not have the image that it asks for */
+function offeredImage(catalog: Catalog, request: { mac: Mac; arch: Arch; image?: string }): ImageRelease {
+  if (request.image === undefined) return chooseImage(catalog, request).image;
+  const image = offeredImages(catalog, request).find((one) => one.name === request.image);
+  if (image) return image;
+  throw new Fault('IMAGE_UNKNOWN', `Cannot make a ticket: ${request.mac} may not boot ${request.image}`);
+}
+
+function bootstrapOf(catalog: Catalog, arch: Arch): Release {
+  const bootstrap = catalog.bootstraps.find((one) => one.arch === arch);
+  if (bootstrap) return bootstrap;
+  throw new Fault('PART_UNKNOWN', `Cannot make a ticket: the catalog has no bootstrap for ${arch}`);
+}
+
+function partOf(catalog: Catalog, name: PartName, arch: Arch): { readonly name: PartName; readonly release: Release } {
+  const release = catalog.parts.find((one) => one.name === name && one.arch === arch);
+  if (release) return { name, release };
+  throw new Fault('PART_UNKNOWN', `Cannot make a ticket: the catalog has no ${name} for ${arch}`);
 }
 
 /** The network boot programs of a menu, by the names under which TFTP and HTTP serve them. */

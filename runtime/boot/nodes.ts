@@ -1,6 +1,14 @@
 import type { Digest, Mac, SessionId } from '#bundle/digest.ts';
 import type { BootEvent } from './event.ts';
-import { advance, type BootSession, beginsSession, currentPhase, isLive, openSession } from './session.ts';
+import { advance, type BootSession, beginsSession, currentPhase, isLive, isOverdue, openSession } from './session.ts';
+
+/** A step of a node's newest session; without `after` a newer one has taken its place. */
+export interface SessionChange {
+  readonly before?: BootSession;
+  readonly after?: BootSession;
+  /** The node made room for others. */
+  readonly isForgotten?: boolean;
+}
 
 export interface NodesOptions {
   /** Makes the identity of a new boot session: 128 random bits. */
@@ -9,6 +17,8 @@ export interface NodesOptions {
   readonly limit?: number;
   /** Sessions of an earlier process. */
   readonly known?: readonly BootSession[];
+  /** Told of every change, in order. */
+  readonly onChange?: (change: SessionChange) => void;
 }
 
 /** The newest boot session of every node: the fold over all boot events, with an index by session and by address. */
@@ -19,17 +29,28 @@ export interface Nodes {
   list(): readonly BootSession[];
   of(id: SessionId): BootSession | undefined;
   at(address: string): BootSession | undefined;
+  byMac(mac: Mac): BootSession | undefined;
+  /** The heartbeats that should be there by now, as events that this table is yet to take. */
+  overdue(nowMs: number): readonly BootEvent[];
   /** Manifests that live sessions were sent to. */
   namedBundles(nowMs: number): ReadonlySet<Digest>;
 }
 
-export function openNodes({ newSession, limit = 10_000, known = [] }: NodesOptions): Nodes {
+export function openNodes({ newSession, limit = 10_000, known = [], onChange }: NodesOptions): Nodes {
   /** In the order of the last sign of life. */
   const byMac = new Map<Mac, BootSession>();
   const bySession = new Map<SessionId, Mac>();
   const byAddress = new Map<string, Mac>();
 
   function remember(session: BootSession, before: BootSession | undefined): BootSession {
+    index(session, before);
+    if (before && before.id !== session.id) onChange?.({ before });
+    onChange?.({ ...(before?.id === session.id && { before }), after: session });
+    if (byMac.size > limit) forget(byMac.values().next().value);
+    return session;
+  }
+
+  function index(session: BootSession, before: BootSession | undefined): void {
     if (before && before.id !== session.id) bySession.delete(before.id);
     if (before?.address !== undefined && byAddress.get(before.address) === session.mac)
       byAddress.delete(before.address);
@@ -37,13 +58,12 @@ export function openNodes({ newSession, limit = 10_000, known = [] }: NodesOptio
     byMac.set(session.mac, session);
     bySession.set(session.id, session.mac);
     if (session.address !== undefined) byAddress.set(session.address, session.mac);
-    if (byMac.size > limit) forget(byMac.values().next().value);
-    return session;
   }
 
   function forget(session: BootSession | undefined): void {
     if (!session) return;
     byMac.delete(session.mac);
+    onChange?.({ before: session, isForgotten: true });
     bySession.delete(session.id);
     if (session.address !== undefined && byAddress.get(session.address) === session.mac)
       byAddress.delete(session.address);
@@ -82,12 +102,16 @@ export function openNodes({ newSession, limit = 10_000, known = [] }: NodesOptio
     return remember(openSession(named.id, named.mac, event), known);
   }
 
-  for (const session of known.toSorted((a, b) => a.lastSeenMs - b.lastSeenMs))
-    remember(session, byMac.get(session.mac));
+  for (const session of known.toSorted((a, b) => a.lastSeenMs - b.lastSeenMs)) index(session, byMac.get(session.mac));
   return {
     take,
     of,
     at,
+    byMac: (mac) => byMac.get(mac),
+    overdue: (nowMs) =>
+      [...byMac.values()]
+        .filter((session) => isOverdue(session, nowMs))
+        .map(({ id, mac }) => ({ kind: 'overdue', atMs: nowMs, session: id, mac })),
     list: () => [...byMac.values()].sort((a, b) => (a.mac < b.mac ? -1 : 1)),
     namedBundles: (nowMs) =>
       new Set([...byMac.values()].filter((one) => isLive(one, nowMs)).flatMap((session) => session.names)),
@@ -103,6 +127,6 @@ export function countPhases(sessions: readonly BootSession[]): ReadonlyMap<strin
 
 function claimedSession(event: BootEvent): { id: SessionId; mac?: Mac } | undefined {
   if (event.kind === 'report') return { id: event.report.session, mac: event.report.mac };
-  if (event.kind === 'ticket') return { id: event.session, mac: event.mac };
+  if (event.kind === 'ticket' || event.kind === 'overdue') return { id: event.session, mac: event.mac };
   return event.kind === 'announce' ? { id: event.session } : undefined;
 }

@@ -22,7 +22,7 @@ function dhcp(atMs: number, speaker: DhcpSpeaker, more: Partial<BootEvent & { ki
 }
 const ack = (atMs: number, speaker: DhcpSpeaker) => dhcp(atMs, speaker, { request: 'request', answer: 'ack', address });
 const script = (atMs: number): BootEvent => ({ kind: 'script', atMs, mac, address, bootstrap });
-const blob = (atMs: number): BootEvent => ({ kind: 'blob', atMs, address, name: 'vmlinuz', sentBytes: 1 });
+const blob = (atMs: number, sentBytes = 1): BootEvent => ({ kind: 'blob', atMs, address, name: 'vmlinuz', sentBytes });
 const tftp = (atMs: number): BootEvent => ({ kind: 'tftp', atMs, address, file: 'x', result: 'done', sentBytes: 1 });
 const origin = (atMs: number, sentBytes: number): BootEvent => {
   return { kind: 'origin', atMs, address, infoHash: '1'.repeat(40) as InfoHash, sentBytes };
@@ -33,7 +33,8 @@ function report(atMs: number, phase: ReportPhase, more = {}): BootEvent {
 }
 function ticket(atMs: number): BootEvent {
   const session = '1'.padStart(32, '0') as SessionId;
-  return { kind: 'ticket', atMs, session, mac, address, image: 'debian', manifests: [bootstrap, manifest] };
+  const release = { identity: manifest, manifest, catalog: manifest, signature: manifest };
+  return { kind: 'ticket', atMs, session, mac, address, image: 'debian', manifests: [bootstrap, manifest], release };
 }
 
 describe('boot session', () => {
@@ -52,7 +53,7 @@ describe('boot session', () => {
       { name: 'script', atMs: 7000 },
       { name: 'kernel', atMs: 8000 },
       { name: 'network', atMs: 10_000 },
-      { name: 'download', atMs: 11_000 },
+      { name: 'download', atMs: 11_000, bytes: { origin: 0, peers: 0, http: 0 } },
       { name: 'executing', atMs: 20_000 },
       { name: 'up', atMs: 40_000 },
     ]);
@@ -99,7 +100,9 @@ describe('boot session', () => {
   it('counts bytes by source: peers are what is verified minus origin and HTTP', () => {
     const table = nodes();
     for (const event of [script(0), origin(1, 300), origin(2, 100)]) table.take(event);
-    table.take(report(3, 'download', { doneBytes: 1000, totalBytes: 1000, httpBytes: 50 }));
+    table.take(blob(3));
+    table.take(report(4, 'download', { doneBytes: 1000, totalBytes: 1000 }));
+    table.take(blob(5, 50));
     expect(bytesBySource(table.list()[0]!)).toEqual({ origin: 400, peers: 550, http: 50 });
   });
 

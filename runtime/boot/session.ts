@@ -1,13 +1,24 @@
 import type { BootReport, ReportPhase } from '#bundle/boot-report.ts';
 import type { Digest, Mac, SessionId } from '#bundle/digest.ts';
-import type { BootEvent } from './event.ts';
+import type { BootEvent, OfferedRelease } from './event.ts';
 
 /** What a node is doing: the server sees the first four, the node's own reports tell the others. */
 export type BootPhase = 'firmware' | 'nbp' | 'script' | 'kernel' | ReportPhase;
 
+/** Bytes of a download by where they came from. */
+export interface SourceBytes {
+  readonly origin: number;
+  readonly peers: number;
+  readonly http: number;
+}
+
 export interface PhaseStart {
   readonly name: BootPhase;
   readonly atMs: number;
+  /** Of a download that is over. */
+  readonly bytes?: SourceBytes;
+  /** With `failed`: the fault. */
+  readonly code?: string;
 }
 
 /** One attempt of one node to get from power-on to its OS. */
@@ -23,15 +34,26 @@ export interface BootSession {
   readonly manifest?: Digest;
   /** Manifests of the bundles that this session was sent to. */
   readonly names: readonly Digest[];
+  /** What the newest ticket was for. */
+  readonly release?: OfferedRelease;
+  /** From `executing` to the first heartbeat, where one is expected. */
+  readonly heartbeatMs?: number;
   readonly doneBytes: number;
   readonly totalBytes: number;
   readonly bytesPerSecond: number;
   readonly originBytes: number;
   readonly httpBytes: number;
+  readonly peers?: number;
+  readonly memoryBytes?: number;
+  /** PCI ids of devices that no driver of the bootstrap is for. */
+  readonly missingDrivers?: readonly string[];
+  /** Of a program or virtual machine that is over. */
+  readonly exitStatus?: number;
+  readonly output?: string;
   readonly fault?: { readonly code: string; readonly message: string };
 }
 
-/** A session without a sign of life for so long is over; a node reports every 5 s while it downloads. */
+/** A session without a sign of life for so long is over; a node reports every 2 s while it downloads. */
 export const sessionSilenceMs = 15 * 60_000;
 /** A firmware that asks again within so long is still at the same power cycle: PXE retries after 4, 8, 16, 32 s. */
 const firmwarePatienceMs = 60_000;
@@ -52,7 +74,8 @@ export function currentPhase(session: BootSession): BootPhase {
 
 /** Whether a session may still ask for what it was sent to: not up, and not silent for 15 minutes. */
 export function isLive(session: BootSession, nowMs: number): boolean {
-  return currentPhase(session) !== 'up' && nowMs - session.lastSeenMs < sessionSilenceMs;
+  const phase = currentPhase(session);
+  return phase !== 'up' && phase !== 'ended' && nowMs - session.lastSeenMs < sessionSilenceMs;
 }
 
 /**
@@ -73,7 +96,7 @@ export function beginsSession(event: BootEvent, session: BootSession | undefined
 
 /** A session after one more of its events. */
 export function advance(session: BootSession, event: BootEvent): BootSession {
-  const seen = { ...session, lastSeenMs: Math.max(session.lastSeenMs, event.atMs) };
+  const seen = isSignOfLife(event) ? { ...session, lastSeenMs: Math.max(session.lastSeenMs, event.atMs) } : session;
   switch (event.kind) {
     case 'dhcp':
       return {
@@ -84,38 +107,81 @@ export function advance(session: BootSession, event: BootEvent): BootSession {
     case 'tftp':
       return event.result === 'done' ? enter(seen, { name: 'nbp', atMs: event.atMs, from: ['firmware'] }) : seen;
     case 'script':
-      return enter(
-        {
-          ...seen,
-          address: event.address,
-          names: event.bootstrap ? [event.bootstrap] : [],
-          ...(event.firmware !== undefined && session.firmware === undefined && { firmware: event.firmware }),
-        },
-        { name: 'script', atMs: event.atMs, from: ['firmware', 'nbp', 'kernel'] },
-      );
+      return scripted(seen, event);
     case 'blob':
+      if (isFetching(session)) return { ...seen, httpBytes: session.httpBytes + event.sentBytes };
       return enter(seen, { name: 'kernel', atMs: event.atMs, from: ['script'] });
     case 'ticket':
-      return { ...seen, address: event.address, image: event.image, names: union(session.names, event.manifests) };
+      return ticketed(seen, event);
     case 'origin':
       return { ...seen, originBytes: session.originBytes + event.sentBytes };
     case 'announce':
       return { ...seen, address: event.address };
     case 'report':
-      return report(seen, event.report, event);
+      return reported(seen, event.report, event);
+    case 'overdue':
+      return overdue(seen, event.atMs);
     default:
       return event satisfies never;
   }
 }
 
+/** What the server sends, or misses, is no sign that the node lives. */
+function isSignOfLife({ kind }: BootEvent): boolean {
+  return kind !== 'origin' && kind !== 'overdue';
+}
+
+function isFetching(session: BootSession): boolean {
+  const phase = currentPhase(session);
+  return phase === 'download' || phase === 'verify-files';
+}
+
+function scripted(session: BootSession, event: Extract<BootEvent, { kind: 'script' }>): BootSession {
+  const told = {
+    ...session,
+    address: event.address,
+    names: event.bootstrap ? [event.bootstrap] : [],
+    ...(event.firmware !== undefined && session.firmware === undefined && { firmware: event.firmware }),
+    ...event.handover,
+  };
+  const { atMs } = event;
+  const at = enter(told, { name: 'script', atMs, from: ['firmware', 'nbp', 'kernel'] });
+  return event.handover === undefined ? at : enter(at, { name: 'executing', atMs, from: ['script'] });
+}
+
+function ticketed(session: BootSession, event: Extract<BootEvent, { kind: 'ticket' }>): BootSession {
+  const { heartbeatMs: _, ...rest } = session;
+  const { address, image, release, heartbeatMs, manifests } = event;
+  return {
+    ...{ ...rest, address, image, release, manifest: release.manifest, names: union(session.names, manifests) },
+    ...(heartbeatMs !== undefined && { heartbeatMs }),
+  };
+}
+
+/** Whether the OS should have sent its first heartbeat by now. */
+export function isOverdue(session: BootSession, nowMs: number): boolean {
+  const last = session.phases.at(-1);
+  if (last?.name !== 'executing' || session.heartbeatMs === undefined) return false;
+  return nowMs - last.atMs >= session.heartbeatMs;
+}
+
+function overdue(session: BootSession, atMs: number): BootSession {
+  if (!isOverdue(session, atMs)) return session;
+  const seconds = Math.round((session.heartbeatMs ?? 0) / 1000);
+  const message = `The OS has sent no heartbeat within ${seconds} s`;
+  const fault = { code: 'HEARTBEAT_MISSING', message };
+  return enter({ ...session, fault }, { name: 'failed', atMs, code: fault.code });
+}
+
 /** Bytes by where they came from. What was neither sent by the origin nor fetched by HTTP came from other nodes. */
-export function bytesBySource(session: BootSession): { origin: number; peers: number; http: number } {
+export function bytesBySource(session: BootSession): SourceBytes {
   const { originBytes: origin, httpBytes: http, doneBytes } = session;
   return { origin, peers: Math.max(0, doneBytes - origin - http), http };
 }
 
-function report(session: BootSession, report: BootReport, event: { atMs: number; address: string }): BootSession {
-  const { fault: _, ...rest } = session;
+function reported(session: BootSession, report: BootReport, event: { atMs: number; address: string }): BootSession {
+  const { fault: _, peers: __, ...rest } = session;
+  const fault = report.fault ?? { code: 'UNKNOWN', message: 'The node gave no reason' };
   const told = {
     ...rest,
     ...(event.address !== '' && { address: event.address }),
@@ -124,21 +190,47 @@ function report(session: BootSession, report: BootReport, event: { atMs: number;
     doneBytes: report.doneBytes ?? session.doneBytes,
     totalBytes: report.totalBytes ?? session.totalBytes,
     bytesPerSecond: report.bytesPerSecond ?? 0,
-    httpBytes: report.httpBytes ?? session.httpBytes,
-    ...(report.phase === 'failed' && {
-      fault: report.fault ?? { code: 'UNKNOWN', message: 'The node gave no reason' },
-    }),
+    ...kept(report),
+    ...(report.phase === 'failed' && { fault }),
   };
-  return enter(told, { name: report.phase, atMs: event.atMs });
+  const code = report.phase === 'failed' ? { code: fault.code } : {};
+  return enter(told, { name: report.phase, atMs: event.atMs, ...code });
+}
+
+/** What a report says that is shown as it is. Its log is kept elsewhere: it is large. */
+function kept({ peers, memoryBytes, missingDrivers, exitStatus, output }: BootReport): Partial<BootSession> {
+  return {
+    ...(peers !== undefined && { peers }),
+    ...(memoryBytes !== undefined && { memoryBytes }),
+    ...(missingDrivers !== undefined && { missingDrivers }),
+    ...(exitStatus !== undefined && { exitStatus }),
+    ...(output !== undefined && { output }),
+  };
 }
 
 /** @param to with `from`, the phase is entered only from one of these: what the server sees may come late */
 function enter(session: BootSession, to: PhaseStart & { readonly from?: readonly BootPhase[] }): BootSession {
+  const { from, ...start } = to;
   const phase = currentPhase(session);
-  if (phase === to.name || (to.from && !to.from.includes(phase))) return session;
-  const phases = [...session.phases, { name: to.name, atMs: to.atMs }];
+  if (phase === start.name || (from && !from.includes(phase))) return session;
+  const phases = [...withBytes(session), start];
   if (phases.length > phaseLimit) phases.splice(phaseLimit / 2, 1);
   return { ...session, phases };
+}
+
+/** The phases of a session whose last one is over. */
+function withBytes(session: BootSession): readonly PhaseStart[] {
+  const last = session.phases.at(-1);
+  if (last?.name !== 'download') return session.phases;
+  return [...session.phases.slice(0, -1), { ...last, bytes: downloadBytes(session) }];
+}
+
+/** What the download that goes on has brought: all of the session's but for those of earlier downloads. */
+export function downloadBytes(session: BootSession): SourceBytes {
+  const earlier = session.phases.flatMap(({ bytes }) => (bytes ? [bytes] : []));
+  const rest = (of: keyof SourceBytes) =>
+    Math.max(0, bytesBySource(session)[of] - earlier.reduce((sum, bytes) => sum + bytes[of], 0));
+  return { origin: rest('origin'), peers: rest('peers'), http: rest('http') };
 }
 
 function firstPhase(event: BootEvent): BootPhase {

@@ -1,9 +1,11 @@
 import { join } from 'node:path';
 import { Command } from 'commander';
+import type { MeasuredBootstrap } from '#bootstrap/build.ts';
 import type { Release } from '#bundle/catalog.ts';
 import { version } from '#bundle/digest.ts';
 import { Fault } from '#bundle/fault.ts';
 import type { Manifest } from '#bundle/manifest.ts';
+import type { BuiltBootstrap } from '#pipeline/build.ts';
 import type { Store } from '#store/store.ts';
 import { findPlace, loadSiteHere, type PlaceFlags, withPlace } from './builder.ts';
 import { openReporter, type Reporter, reporting } from './report.ts';
@@ -50,23 +52,31 @@ async function buildVerb(flags: BootstrapFlags): Promise<void> {
       const surroundings = { cachePath: join(place.statePath, 'tools'), ...mirror, log: reporter.detail, signal };
       const toolRoot = await openToolRoot(surroundings);
       const options = { ...surroundings, store, toolRoot, publicKeys, arch: 'amd64', refresh: flags.refresh } as const;
-      const release = await buildBootstrap(options);
-      if (flags.check) compare(release, await buildBootstrap({ ...options, refresh: false, anew: true }));
-      await show(release, { store, reporter });
+      const built = await buildBootstrap(options);
+      if (flags.check) compare(built, await buildBootstrap({ ...options, refresh: false, anew: true }));
+      await show(built, { store, reporter });
     },
     signal,
   );
 }
 
 /** @throws Fault `BUILD_NOT_REPRODUCIBLE` */
-function compare(first: Release, second: Release): void {
-  if (first.manifest.digest === second.manifest.digest) return;
-  const message = `Cannot reproduce the bootstrap: ${version(first.manifest.digest)} became ${version(second.manifest.digest)}`;
-  throw new Fault('BUILD_NOT_REPRODUCIBLE', message, { hint: 'Compare the manifests of both in the store' });
+function compare(first: BuiltBootstrap, second: BuiltBootstrap): void {
+  for (const [index, one] of releasesOf(first).entries()) {
+    const other = releasesOf(second)[index];
+    if (one.manifest.digest === other?.manifest.digest) continue;
+    const became = other ? version(other.manifest.digest) : 'nothing';
+    const message = `Cannot reproduce ${one.name}: ${version(one.manifest.digest)} became ${became}`;
+    throw new Fault('BUILD_NOT_REPRODUCIBLE', message, { hint: 'Compare the manifests of both in the store' });
+  }
+}
+
+function releasesOf({ bootstrap, parts }: BuiltBootstrap): readonly Release[] {
+  return [bootstrap, ...parts];
 }
 
 async function show(
-  release: Release,
+  { bootstrap: release, parts, sizes }: MeasuredBootstrap,
   { store, reporter }: { readonly store: Store; readonly reporter: Reporter },
 ): Promise<void> {
   const { manifestLimitBytes, parseManifest } = await import('#bundle/manifest.ts');
@@ -78,6 +88,13 @@ async function show(
   const loaded = manifest.files.filter(({ role }) => role === 'kernel' || role === 'initrd');
   const sum = loaded.reduce((total, file) => total + file.sizeBytes, 0);
   const title = `bootstrap@${version(release.manifest.digest)}, kernel ${manifest.kernelRelease}`;
-  const last = `${megabytes(sum)}  kernel and initramfs together, of at most 27 MB`;
-  reporter.result('bootstrap', { release, manifest, loadedBytes: sum }, [title, ...lines, last].join('\n'));
+  const later = parts.map(({ name, sizeBytes }) => `${megabytes(sizeBytes)}  part     ${name}`);
+  const { budgetBytes } = await import('#bootstrap/contents.ts');
+  const last = `${megabytes(sum)}  kernel and initramfs together, of at most ${budgetBytes / 1e6} MB:`;
+  const { formatSizes } = await import('#bootstrap/sizes.ts');
+  reporter.result(
+    'bootstrap',
+    { release, manifest, parts, loadedBytes: sum, sizes },
+    [title, ...lines, ...later, last, ...formatSizes(sizes)].join('\n'),
+  );
 }

@@ -6,6 +6,8 @@ import { buildCommand } from './build.ts';
 import { failWith } from './exit.ts';
 import { keygenCommand } from './keygen.ts';
 import { labCommand } from './lab.ts';
+import { nodeCommand } from './node.ts';
+import { nodesCommand } from './nodes.ts';
 import { publishCommand } from './publish.ts';
 import { runCommand } from './run.ts';
 import { statusCommand } from './status.ts';
@@ -31,6 +33,8 @@ const verbs = [
   bootstrapCommand,
   runCommand,
   statusCommand,
+  nodesCommand,
+  nodeCommand,
   labCommand,
 ];
 for (const verb of verbs) program.addCommand(verb().exitOverride());

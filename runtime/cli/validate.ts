@@ -1,4 +1,5 @@
 import { Command } from 'commander';
+import { describeNeed } from '#definition/describe-need.ts';
 import { type DefinitionFlags, findPlace, openDefinitions, withDefinitions } from './builder.ts';
 import { openReporter, reporting } from './report.ts';
 
@@ -17,8 +18,12 @@ async function validate(flags: Flags): Promise<void> {
   const { definitions, warnings, commit, files } = await openDefinitions(await findPlace(flags), flags);
   await files.close();
   reporter.warn(warnings);
-  const images = definitions.images.map(({ name, arch, method }) => ({ name, arch, method }));
+  const images = definitions.images.map((image) => {
+    const { name, arch, start, memoryBytes, heartbeatMs } = image;
+    return { name, arch, method: start.method, memoryBytes, heartbeatMs, needs: describeNeed(image) };
+  });
   const { site } = definitions.site;
-  const text = [`${site}: ${images.length} images, no faults`, ...images.map((one) => `  ${one.name} (${one.method})`)];
+  const lines = images.map(({ name, method, needs }) => `  ${name} (${method}) needs ${needs}`);
+  const text = [`${site}: ${images.length} images, no faults`, ...lines];
   reporter.result('valid', { site, revision: commit.revision, images }, text.join('\n'));
 }

@@ -1,3 +1,4 @@
+import { fallbackLine, printable } from './node-lines.ts';
 import type { Status, StatusNode } from './view.ts';
 
 /** The status for a terminal. */
@@ -33,11 +34,12 @@ function refusalLines({ refused, faults }: Status): readonly string[] {
 function nodeLines(node: StatusNode): readonly string[] {
   const percent = node.percent === undefined ? '' : `  ${Math.floor(node.percent)} %`;
   const image = node.image === undefined ? '' : `  ${node.image}@${node.version ?? '?'}`;
-  const fault = node.fault ? [`  ${node.fault.message} [${node.fault.code}]`] : [];
-  return [`node  ${node.mac}  ${node.address ?? '-'}  ${node.phase}${image}${percent}`, ...fault];
-}
-
-/** Some of it was said by nodes: a terminal gets no control characters. */
-function printable(line: string): string {
-  return line.replaceAll(/[^\x20-\x7e\u00a0-\uffff]/g, '?');
+  const stalled = node.stalledSinceMs === undefined ? '' : '  stalled';
+  return [
+    `node  ${node.mac}  ${node.address ?? '-'}  ${node.phase}${image}${percent}${stalled}`,
+    ...(node.fault ? [`  ${node.fault.message} [${node.fault.code}]`] : []),
+    ...(node.exitStatus === undefined ? [] : [`  ended with status ${node.exitStatus}`]),
+    ...(node.missingDrivers ? [`  no driver for ${node.missingDrivers.join(', ')}`] : []),
+    ...(node.fallback ? [`  ${fallbackLine(node.fallback)}`] : []),
+  ];
 }

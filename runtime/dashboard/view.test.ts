@@ -17,8 +17,12 @@ const release = {
 const catalog: Catalog = {
   ...{ format: 1, site: 'lab', revision, committedAt: '2026-01-01T00:00:00Z', serial: 7, groups: [] },
   bootstraps: [],
-  images: [{ ...release, title: 'Debian 13', method: 'switch-root', cmdline: '' }],
-  menu: { default: 'debian', timeoutMs: 0 },
+  parts: [],
+  images: [
+    { ...release, title: 'Debian 13', start: { method: 'switch-root', modules: 'none' }, cmdline: '', memoryBytes: 1 },
+  ],
+  menu: { default: 'debian', timeoutMs: 0, shell: false },
+  swarm: { seedBudgetMs: 30_000 },
 };
 const session: BootSession = {
   ...{ id: '1'.repeat(32) as SessionId, mac: '52:54:00:00:00:01' as Mac, lastSeenMs: 9000, names: [] },
@@ -32,6 +36,7 @@ const session: BootSession = {
 const sources: StatusSources = {
   ...{ site: 'lab', nowMs: 10_000, catalog, conditions: {}, troubles: [], needsRestart: [], draining: [] },
   sessions: [session],
+  fallbacks: [],
 };
 
 describe('statusView()', () => {
@@ -53,12 +58,19 @@ describe('statusView()', () => {
     ]);
     expect(status.nodes).toEqual([
       {
-        ...{ mac: session.mac, session: session.id, phase: 'download', address: '10.0.0.9', image: 'debian' },
+        ...{
+          mac: session.mac,
+          session: session.id,
+          phase: 'download',
+          result: 'booting',
+          address: '10.0.0.9',
+          image: 'debian',
+        },
         ...{ version: 'aaaaaaaaaaaa', percent: 50, bytesPerSecond: 50, lastSeenMs: 9000 },
         bytes: { origin: 200, peers: 300, http: 0 },
         phases: [
-          { name: 'firmware', startedAtMs: 1000, seconds: 3.5 },
-          { name: 'download', startedAtMs: 4500 },
+          { name: 'firmware', startedAtMs: 1000, seconds: 3.5, result: 'done' },
+          { name: 'download', startedAtMs: 4500, bytes: { origin: 200, peers: 300, http: 0 } },
         ],
       },
     ]);

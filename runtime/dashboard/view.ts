@@ -1,7 +1,17 @@
-import type { Catalog, ImageRelease } from '#bundle/catalog.ts';
+import type { Catalog, ImageRelease, Release } from '#bundle/catalog.ts';
 import { type Digest, type InfoHash, type Mac, type Revision, type SessionId, version } from '#bundle/digest.ts';
-import type { Arch, Method } from '#bundle/manifest.ts';
-import { type BootPhase, type BootSession, bytesBySource, currentPhase } from '../boot/session.ts';
+import type { Arch } from '#bundle/manifest.ts';
+import type { Method } from '#bundle/start.ts';
+import type { Fallback } from '../boot/fallback.ts';
+import {
+  type BootResult,
+  bootResult,
+  type Moment,
+  type PhaseTimes,
+  phaseTimes,
+  stalledSinceMs,
+} from '../boot/phases.ts';
+import { type BootPhase, type BootSession, bytesBySource, currentPhase, type SourceBytes } from '../boot/session.ts';
 import type { Conditions, ShownFault } from '../reconcile/outcome.ts';
 
 /** Body of `GET /v1/status`: all that the server knows, for people and programs. */
@@ -34,7 +44,8 @@ export interface StatusBundle {
   /** Of the manifest. */
   readonly digest: Digest;
   readonly version: string;
-  readonly infoHash: InfoHash;
+  /** Absent when nothing of it goes through the swarm. */
+  readonly infoHash?: InfoHash;
   readonly sizeBytes: number;
 }
 
@@ -47,17 +58,55 @@ export interface StatusNode {
   readonly mac: Mac;
   readonly session: SessionId;
   readonly phase: BootPhase;
+  /** How the boot as a whole goes, or went. */
+  readonly result: BootResult;
+  /** Set while the node says nothing though it should: its last sign of life. */
+  readonly stalledSinceMs?: number;
   readonly address?: string;
   readonly firmware?: string;
   readonly image?: string;
   readonly version?: string;
   readonly percent?: number;
   readonly bytesPerSecond?: number;
-  readonly bytes: { readonly origin: number; readonly peers: number; readonly http: number };
+  readonly peers?: number;
+  readonly bytes: SourceBytes;
+  readonly memoryBytes?: number;
+  /** PCI ids of devices that no driver of the bootstrap is for. */
+  readonly missingDrivers?: readonly string[];
+  /** Of a program or virtual machine that is over. */
+  readonly exitStatus?: number;
+  readonly output?: string;
   /** In order; `seconds` is absent while a phase goes on. */
-  readonly phases: readonly { readonly name: BootPhase; readonly startedAtMs: number; readonly seconds?: number }[];
+  readonly phases: readonly PhaseTimes[];
   readonly lastSeenMs: number;
   readonly fault?: { readonly code: string; readonly message: string };
+  /** Set where the node gets an older release than the published one. */
+  readonly fallback?: StatusFallback;
+}
+
+/** Versions of one image. */
+export interface StatusFallback {
+  readonly image: string;
+  readonly from: string;
+  readonly to: string;
+  readonly failedBoots: number;
+}
+
+/** Body of `GET /v1/nodes`. */
+export interface NodesAnswer {
+  readonly nowMs: number;
+  readonly nodes: readonly StatusNode[];
+}
+
+/** Body of `GET /v1/nodes/<mac>`. */
+export interface NodeAnswer {
+  readonly nowMs: number;
+  /** The newest session. */
+  readonly node: StatusNode;
+  /** The sessions before it, newest first. */
+  readonly earlier: readonly StatusNode[];
+  /** The end of what the node printed in the newest boot that failed. */
+  readonly failedLog?: { readonly session: string; readonly atMs: number; readonly code: string; readonly log: string };
 }
 
 export interface StatusSources {
@@ -71,6 +120,7 @@ export interface StatusSources {
   readonly needsRestart: readonly string[];
   readonly draining: readonly { readonly name: string; readonly manifest: Digest }[];
   readonly sessions: readonly BootSession[];
+  readonly fallbacks: readonly Fallback[];
 }
 
 export function statusView(sources: StatusSources): Status {
@@ -83,10 +133,27 @@ export function statusView(sources: StatusSources): Status {
     ...(refused && { refused: refusal(refused) }),
     faults: [...(refused?.faults ?? []), ...sources.troubles],
     images: (catalog?.images ?? []).map(imageView),
-    bootstraps: (catalog?.bootstraps ?? []).map(bundleView),
+    bootstraps: [...(catalog?.bootstraps ?? []), ...(catalog?.parts ?? [])].map(bundleView),
     draining: sources.draining.map(({ name, manifest }) => ({ name, version: version(manifest) })),
-    nodes: sources.sessions.map(nodeView),
+    nodes: nodeViews(sources),
   };
+}
+
+/** The newest session of every node. */
+export function nodeViews({
+  sessions,
+  fallbacks,
+  nowMs,
+}: Pick<StatusSources, 'sessions' | 'fallbacks' | 'nowMs'>): readonly StatusNode[] {
+  const byMac = new Map(fallbacks.map((fallback) => [fallback.mac, fallback]));
+  return sessions.map((session) => {
+    const fallback = byMac.get(session.mac);
+    return { ...nodeView(session, { nowMs }), ...(fallback && { fallback: fallbackView(fallback) }) };
+  });
+}
+
+function fallbackView({ image, from, to, boots }: Fallback): StatusFallback {
+  return { image, from: version(from), to: version(to.manifest), failedBoots: boots };
 }
 
 function refusal({ kind, revision, sinceMs }: NonNullable<Conditions['refused']>): NonNullable<Status['refused']> {
@@ -94,33 +161,36 @@ function refusal({ kind, revision, sinceMs }: NonNullable<Conditions['refused']>
 }
 
 function imageView(image: ImageRelease): StatusImage {
-  return { ...bundleView(image), title: image.title, method: image.method };
+  return { ...bundleView(image), title: image.title, method: image.start.method };
 }
 
-function bundleView({ name, arch, manifest, torrent, sizeBytes }: Omit<ImageRelease, 'title' | 'method' | 'cmdline'>) {
+function bundleView({ name, arch, manifest, torrent, sizeBytes }: Release): StatusBundle {
   const { digest } = manifest;
-  return { name, arch, digest, version: version(digest), infoHash: torrent.infoHash, sizeBytes };
+  return { name, arch, digest, version: version(digest), sizeBytes, ...(torrent && { infoHash: torrent.infoHash }) };
 }
 
-function nodeView(session: BootSession): StatusNode {
+/** One session, as it is shown. */
+export function nodeView(session: BootSession, moment: Moment): StatusNode {
   const { mac, id, address, firmware, image, manifest, doneBytes, totalBytes, fault } = session;
+  const { peers, memoryBytes, missingDrivers, exitStatus, output } = session;
   const phase = currentPhase(session);
+  const stalled = moment.isOver ? undefined : stalledSinceMs(session, moment.nowMs);
   return {
-    ...{ mac, session: id, phase, bytes: bytesBySource(session), phases: phaseTimes(session) },
+    ...{ mac, session: id, phase, result: bootResult(session, moment) },
+    ...{ bytes: bytesBySource(session), phases: phaseTimes(session, moment) },
+    ...(stalled !== undefined && { stalledSinceMs: stalled }),
     ...(address !== undefined && { address }),
     ...(firmware !== undefined && { firmware }),
     ...(image !== undefined && { image }),
     ...(manifest !== undefined && { version: version(manifest) }),
     ...(totalBytes > 0 && { percent: Math.min(100, (100 * doneBytes) / totalBytes) }),
     ...(phase === 'download' && { bytesPerSecond: session.bytesPerSecond }),
+    ...(peers !== undefined && { peers }),
+    ...(memoryBytes !== undefined && { memoryBytes }),
+    ...(missingDrivers && missingDrivers.length > 0 && { missingDrivers }),
+    ...(exitStatus !== undefined && { exitStatus }),
+    ...(output !== undefined && { output }),
     lastSeenMs: session.lastSeenMs,
     ...(fault && { fault }),
   };
-}
-
-function phaseTimes({ phases }: BootSession): StatusNode['phases'] {
-  return phases.map(({ name, atMs }, index) => {
-    const next = phases[index + 1];
-    return { name, startedAtMs: atMs, ...(next && { seconds: (next.atMs - atMs) / 1000 }) };
-  });
 }

@@ -1,6 +1,6 @@
 import fastifyStatic from '@fastify/static';
 import { type FastifyInstance, type FastifyReply, type FastifyRequest, fastify } from 'fastify';
-import { type BootReport, parseReport, reportLimitBytes } from '#bundle/boot-report.ts';
+import { type BootReport, formatReply, parseReport, type ReportReply, reportLimitBytes } from '#bundle/boot-report.ts';
 import { type Digest, type Mac, parseDigest, parseMac, parseSessionId, type SessionId } from '#bundle/digest.ts';
 import { Fault } from '#bundle/fault.ts';
 import { type Arch, arches } from '#bundle/manifest.ts';
@@ -10,35 +10,41 @@ import { closeWith, serverLimits } from './limits.ts';
 /** What nodes can ask for. Every function answers at once; a Fault becomes an error status with its message. */
 export interface BootAnswers {
   script(request: { mac: Mac; firmware: Firmware; address: string }): string;
-  ticket(request: { session: SessionId; mac: Mac; arch: Arch; address: string }): string;
+  ticket(request: { session: SessionId; mac: Mac; arch: Arch; image?: string; address: string }): string;
   announce(request: { session: SessionId; query: string; address: string }): Buffer;
-  report(report: BootReport, address: string): void;
+  report(report: BootReport, address: string): ReportReply;
   /** Path of a blob below the folder of blobs; undefined: no served bundle names it. */
   blob(digest: Digest): string | undefined;
-  /** Body bytes that went out for a blob. */
+  /** Bytes that went out for a blob since the last such call. */
   blobSent(sent: { name: string; address: string; sentBytes: number }): void;
 }
 
 export interface BootListenerOptions {
   readonly answers: BootAnswers;
+  /** Told of what cannot be answered now, with the address that asked. */
+  readonly onBusy?: (fault: Fault, address: string) => void;
   /** Folder that holds every blob. */
   readonly blobsPath: string;
 }
 
+const sentEveryMs = 1000;
 /** Requests of one address a second, on average and at once: a boot asks about 20 times, a report comes every 5 s. */
 const rate = { perSecond: 20, burst: 200 } as const;
 
 /**
  * The listener for nodes: a closed table of routes, all read-only but the report, which is small and changes nothing
- * but what is shown.
+ * but what is shown, and what the same node gets next.
  */
-export function bootListener({ answers, blobsPath }: BootListenerOptions): FastifyInstance {
+export function bootListener({ answers, blobsPath, onBusy }: BootListenerOptions): FastifyInstance {
   const app = fastify({ ...serverLimits, bodyLimit: reportLimitBytes, exposeHeadRoutes: false });
   app.register(fastifyStatic, { root: blobsPath, serve: false, etag: false, lastModified: false });
   app.removeAllContentTypeParsers();
   app.addContentTypeParser('*', { parseAs: 'string' }, (_request, body, done) => done(null, body));
   app.setNotFoundHandler((_request, reply) => reply.code(404).type('text/plain').send('Not found\n'));
-  app.setErrorHandler(sendFault);
+  app.setErrorHandler((error, request, reply) => {
+    sendFault(error, request, reply);
+    if (error instanceof Fault && reply.statusCode === 503) onBusy?.(error, addressOf(request));
+  });
   limitRate(app);
   app.get('/boot/:mac/:file', (request, reply) => sendScript(request, { reply, answers }));
   app.route({
@@ -47,9 +53,10 @@ export function bootListener({ answers, blobsPath }: BootListenerOptions): Fasti
     handler: (request, reply) => sendBlob(request, { reply, answers }),
   });
   app.get('/v1/ticket/:session', (request, reply) => {
-    const { mac, arch } = request.query as Parameters;
+    const { mac, arch, image } = request.query as Parameters;
     const session = parseSessionId((request.params as Parameters).session);
-    const wanted = { session, mac: parseMac(mac), arch: parseArch(arch), address: addressOf(request) };
+    const chosen = typeof image === 'string' ? { image } : {};
+    const wanted = { session, mac: parseMac(mac), arch: parseArch(arch), ...chosen, address: addressOf(request) };
     reply.type('application/json').header('cache-control', 'no-store').send(answers.ticket(wanted));
   });
   app.get('/announce/:session', (request, reply) => {
@@ -58,8 +65,8 @@ export function bootListener({ answers, blobsPath }: BootListenerOptions): Fasti
     reply.type('text/plain').send(answers.announce({ session, query, address: addressOf(request) }));
   });
   app.post('/v1/report', (request, reply) => {
-    answers.report(parseReport(String(request.body ?? '')), addressOf(request));
-    reply.code(204).send();
+    const answer = answers.report(parseReport(String(request.body ?? '')), addressOf(request));
+    reply.type('application/json').header('cache-control', 'no-store').send(formatReply(answer));
   });
   return app;
 }
@@ -91,14 +98,26 @@ function sendBlob(
   reply.header('etag', etag);
   if (request.headers['if-none-match']?.includes(etag)) return reply.code(304).send();
   if (request.headers['if-range'] === etag) delete request.raw.headers['if-range'];
-  const { socket } = request.raw;
-  const before = socket.bytesWritten;
-  reply.raw.once('close', () => {
-    const sentBytes = Math.max(0, socket.bytesWritten - before);
-    if (request.method === 'GET') answers.blobSent({ name, address: addressOf(request), sentBytes });
-  });
+  const tell = (sentBytes: number) => answers.blobSent({ name, address: addressOf(request), sentBytes });
+  if (request.method === 'GET') countSentBytes(reply, tell);
   reply.type('application/octet-stream');
   return reply.sendFile(path, { contentType: false, immutable: true, maxAge: '365d' });
+}
+
+/** Once a second while a body goes out, and at its end: a large one must show long before that. */
+function countSentBytes({ raw }: FastifyReply, tell: (sentBytes: number) => void): void {
+  const { socket } = raw;
+  let toldBytes = socket?.bytesWritten ?? 0;
+  const count = () => {
+    const sentBytes = (socket?.bytesWritten ?? 0) - toldBytes;
+    if (sentBytes > 0) tell(sentBytes);
+    toldBytes += sentBytes;
+  };
+  const timer = setInterval(count, sentEveryMs);
+  raw.once('close', () => {
+    clearInterval(timer);
+    count();
+  });
 }
 
 /** One bucket per address; addresses that were quiet for long are forgotten. */
@@ -129,7 +148,9 @@ const badRequest = new Set([
 function sendFault(error: unknown, request: FastifyRequest, reply: FastifyReply): void {
   const status = (error as { statusCode?: number }).statusCode;
   if (error instanceof Fault) {
-    const code = badRequest.has(error.code) ? 400 : 503;
+    const code = badRequest.has(error.code) ? 400 : error.code === 'SESSION_UNKNOWN' ? 404 : 503;
+    // All that busybox's wget shows of an error is this line.
+    reply.raw.statusMessage = error.code;
     reply.code(code).type('text/plain').send(`${error.message} [${error.code}]\n`);
   } else if (status !== undefined && status < 500) {
     reply.code(status).type('text/plain').send('Bad request\n');

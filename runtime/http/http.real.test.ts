@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import type { FastifyInstance } from 'fastify';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import type { BootReport } from '#bundle/boot-report.ts';
+import { type BootReport, parseReply, reportLimitBytes } from '#bundle/boot-report.ts';
 import { Fault } from '#bundle/fault.ts';
 import type { Status } from '../dashboard/view.ts';
 import { bootListener } from './boot-listener.ts';
@@ -24,8 +24,10 @@ let folder = '';
 let url = '';
 let app: FastifyInstance;
 let watch: FastifyInstance;
-const seen: unknown[] = [];
+const seen: { readonly sentBytes: number }[] = [];
+const sentBytes = () => seen.reduce((sum, sent) => sum + sent.sentBytes, 0);
 const reports: BootReport[] = [];
+const reply = { originBytes: 5, httpBytes: 6, mayGo: false };
 
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'bt-http-'));
@@ -42,7 +44,10 @@ beforeAll(async () => {
         return '{}';
       },
       announce: ({ query }) => Buffer.from(query),
-      report: (report) => reports.push(report),
+      report: (report) => {
+        reports.push(report);
+        return reply;
+      },
       blob: (wanted) => (wanted === digest ? `${digest.slice(0, 2)}/${digest}` : undefined),
       blobSent: (sent) => seen.push(sent),
     },
@@ -51,6 +56,8 @@ beforeAll(async () => {
   let changed = () => {};
   watch = statusListener({
     status: () => ({ ready: false, nowMs: 5 }) as Status,
+    nodes: () => ({ nowMs: 5, nodes: [] }),
+    node: () => undefined,
     metrics: async () => ({ type: 'text/plain', text: 'x 1\n' }),
     page: () => '<!doctype html>',
     subscribe: (callback) => {
@@ -106,7 +113,7 @@ describe('boot listener', () => {
     expect(head.headers.get('content-length')).toBe('300000');
     const fresh = await fetch(`${url}/blob/${digest}/x`, { headers: { 'if-none-match': `"${digest}"` } });
     expect(fresh.status).toBe(304);
-    await expect.poll(() => (seen[0] as { sentBytes: number })?.sentBytes).toBeGreaterThan(299_999);
+    await expect.poll(() => sentBytes()).toBeGreaterThan(299_999);
   });
 
   it('goes on where curl left off', async () => {
@@ -126,10 +133,10 @@ describe('boot listener', () => {
   it('takes a report, and refuses one that is large or wrong', async () => {
     const post = (body: string) => fetch(`${url}/v1/report`, { method: 'POST', body });
     const report = { session, mac, phase: 'download', uptimeMs: 1 };
-    expect((await post(JSON.stringify(report))).status).toBe(204);
+    expect(parseReply(await (await post(JSON.stringify(report))).text())).toEqual(reply);
     expect(reports).toEqual([report]);
     expect((await post(JSON.stringify({ ...report, phase: 'exploded' }))).status).toBe(400);
-    expect((await post('x'.repeat(5000))).status).toBe(413);
+    expect((await post('x'.repeat(reportLimitBytes + 1))).status).toBe(413);
     expect(reports).toHaveLength(1);
   });
 
@@ -142,6 +149,7 @@ describe('boot listener', () => {
   it('answers 503 with the reason where there is nothing to give now', async () => {
     const reply = await fetch(`${url}/v1/ticket/${session}?mac=${mac}&arch=arm64`);
     expect([reply.status, await reply.text()]).toEqual([503, 'Cannot choose an image [IMAGE_UNKNOWN]\n']);
+    expect(reply.statusText).toBe('IMAGE_UNKNOWN');
     expect((await fetch(`${url}/v1/ticket/${session}?mac=${mac}&arch=z80`)).status).toBe(400);
   });
 
@@ -163,6 +171,13 @@ describe('status listener', () => {
     expect((await watch.inject('/healthz')).statusCode).toBe(200);
     expect((await watch.inject('/readyz')).statusCode).toBe(503);
     expect((await watch.inject('/metrics')).body).toBe('x 1\n');
+  });
+
+  it('answers for all nodes, for one, and says what is wrong with an address', async () => {
+    const codes = ['', '/52:54:00:00:00:01', '/nonsense'].map(async (path) => {
+      return (await watch.inject(`/v1/nodes${path}`)).statusCode;
+    });
+    expect(await Promise.all(codes)).toEqual([200, 404, 400]);
   });
 
   it('sends the status at once and again after a change', async () => {

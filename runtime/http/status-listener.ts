@@ -1,11 +1,15 @@
-import { type FastifyInstance, fastify } from 'fastify';
+import { type FastifyInstance, type FastifyReply, fastify } from 'fastify';
 import { type BootReport, parseReport, reportLimitBytes } from '#bundle/boot-report.ts';
+import { type Mac, parseMac } from '#bundle/digest.ts';
 import { Fault } from '#bundle/fault.ts';
-import type { Status } from '../dashboard/view.ts';
+import type { NodeAnswer, NodesAnswer, Status } from '../dashboard/view.ts';
 import { serverLimits } from './limits.ts';
 
 export interface StatusAnswers {
   status(): Status;
+  nodes(): NodesAnswer;
+  /** Undefined: no node of that address was ever seen. */
+  node(mac: Mac): NodeAnswer | undefined;
   /** Prometheus text. */
   metrics(): Promise<{ readonly type: string; readonly text: string }>;
   page(): string;
@@ -34,6 +38,8 @@ export function statusListener(answers: StatusAnswers): FastifyInstance {
     reply.type('text/html; charset=utf-8').header('content-security-policy', policy).send(answers.page());
   });
   app.get('/v1/status', (_request, reply) => reply.send(answers.status()));
+  app.get('/v1/nodes', (_request, reply) => reply.send(answers.nodes()));
+  app.get('/v1/nodes/:mac', (request, reply) => sendNode(request.params as { mac: string }, { reply, answers }));
   app.get('/healthz', (_request, reply) => reply.type('text/plain').send('alive\n'));
   app.get('/readyz', (_request, reply) => {
     const { ready } = answers.status();
@@ -58,6 +64,17 @@ export function statusListener(answers: StatusAnswers): FastifyInstance {
     });
   }
   return app;
+}
+
+function sendNode({ mac }: { mac: string }, { reply, answers }: { reply: FastifyReply; answers: StatusAnswers }) {
+  const refuse = (code: number, message: string) => reply.code(code).type('text/plain').send(`${message}\n`);
+  try {
+    const answer = answers.node(parseMac(mac));
+    return answer ? reply.send(answer) : refuse(404, 'No node of that address was seen');
+  } catch (error) {
+    if (error instanceof Fault) return refuse(400, `${error.message} [${error.code}]`);
+    throw error;
+  }
 }
 
 /** Server-sent events: the whole status at first and after changes. A client that does not read is cut off. */

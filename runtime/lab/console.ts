@@ -1,23 +1,32 @@
 import { createWriteStream, type WriteStream } from 'node:fs';
-import type { Readable } from 'node:stream';
+import type { Readable, Writable } from 'node:stream';
 
 /** How much of the end of a console is kept for looking for a text. */
 const windowLength = 64 * 1024;
 
-/** A node's serial console: written to a file, and searched for texts as it comes. */
+/** A node's serial console: written to a file, searched for texts as it comes, and typed on. */
 export class Console {
   readonly path: string;
   readonly #file: WriteStream;
+  readonly #input: Writable;
   #recent = '';
   /** An escape sequence of which the end has not come yet. */
   #unfinished = '';
   #listeners = new Set<() => void>();
 
-  constructor(path: string, stream: Readable) {
+  constructor(path: string, line: { readonly output: Readable; readonly input: Writable }) {
     this.path = path;
     this.#file = createWriteStream(path);
-    stream.on('data', (chunk: Buffer) => this.#take(chunk));
-    stream.on('end', () => this.#file.end());
+    this.#input = line.input;
+    line.output.on('data', (chunk: Buffer) => this.#take(chunk));
+    line.output.on('end', () => this.#file.end());
+    // The machine may be gone while somebody types.
+    line.input.on('error', () => {});
+  }
+
+  /** Types on the serial line. */
+  type(text: string): void {
+    this.#input.write(text);
   }
 
   /** Whether a text stood in what came since the last {@link forget}. Escape sequences are left out. */

@@ -4,7 +4,7 @@ import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import { join } from 'node:path';
 import { decodeBase64, encodeBase64 } from '#bundle/base64.ts';
-import { encodeBencode } from '#bundle/bencode.ts';
+import { type BencodedDictionary, decodeBencode, encodeBencode } from '#bundle/bencode.ts';
 import { type BootTicket, parseTicket, type TicketRelease } from '#bundle/boot-ticket.ts';
 import { parseManifest } from '#bundle/manifest.ts';
 import { encodeMetainfo, parseMetainfo, withAnnounce } from '#bundle/metainfo.ts';
@@ -16,10 +16,24 @@ import { generateSecretKey, nodeSigner } from '#store/ed25519.ts';
  * file `mode` says. Runs as a process of its own in the server's namespace:
  * `node hostile-server.ts <listen port> <runtime's address:port> <folder>`.
  */
-export type Lie = 'none' | 'catalog-byte' | 'foreign-key' | 'manifest-byte' | 'file-and-torrent';
+export type Lie =
+  | 'none'
+  | 'catalog-byte'
+  | 'foreign-key'
+  | 'manifest-byte'
+  | 'file-and-torrent'
+  /** A torrent with a file outside of its directory. */
+  | 'torrent-outside'
+  /** Bodies without an end: of the ticket, or of files by HTTP. */
+  | 'endless-ticket'
+  | 'endless-file'
+  /** No file by HTTP is longer than some bytes, whatever its header says. */
+  | 'cut-file';
 
 const [port = '8481', upstream = '10.77.0.1:8480', folder = '.'] = process.argv.slice(2);
 const seeders = new Map<number, ChildProcess>();
+/** Digest of the file that is seeded with another last byte: by HTTP it is told the same way. */
+let changedDigest: string | undefined;
 
 const server = createServer((request, response) => {
   answer(request, response).catch((error) => {
@@ -36,7 +50,15 @@ process.on('SIGTERM', () => {
 async function answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
   const url = request.url ?? '/';
   const lie = readFileSync(join(folder, 'mode'), 'utf8').trim() as Lie;
-  if (lie === 'file-and-torrent' && url.startsWith('/announce/')) return void response.end(announceReply());
+  const isAboutFiles = lie === 'file-and-torrent' || lie === 'endless-file' || lie === 'cut-file';
+  if (isAboutFiles && url.startsWith('/announce/')) return void response.end(announceReply());
+  if (lie === 'endless-ticket' && url.startsWith('/v1/ticket/')) return writeForEver(response);
+  if ((lie === 'endless-file' || lie === 'cut-file') && url.startsWith('/blob/')) {
+    // Files come by HTTP alone: a web seed would only delay that.
+    const isProgram = /wget/i.test(request.headers['user-agent'] ?? '');
+    if (!isProgram) return void response.writeHead(503).end();
+    return lie === 'cut-file' ? writeBeginning(response, request.headers.range) : writeForEver(response);
+  }
   const body: Buffer[] = [];
   for await (const chunk of request) body.push(chunk as Buffer);
   const range = request.headers.range;
@@ -47,8 +69,49 @@ async function answer(request: IncomingMessage, response: ServerResponse): Promi
   });
   const bytes = Buffer.from(await inbound.arrayBuffer());
   const told = inbound.ok && url.startsWith('/v1/ticket/') ? await lieInTicket(bytes, { lie, url }) : bytes;
-  response.writeHead(inbound.status, { 'content-length': told.length });
+  const contentRange = inbound.headers.get('content-range');
+  const isChanged = lie === 'file-and-torrent' && url.startsWith(`/blob/${changedDigest}/`);
+  if (isChanged && isEndOfFile(contentRange)) flipLastByte(told);
+  response.writeHead(inbound.status, {
+    'content-length': told.length,
+    ...(contentRange !== null && { 'content-range': contentRange }),
+  });
   response.end(told);
+}
+
+/** Whether a body goes up to the end of its file. @param contentRange of RFC 9110, section 14.4 */
+function isEndOfFile(contentRange: string | null): boolean {
+  const [, end, total] = /-([0-9]+)\/([0-9]+)$/.exec(contentRange ?? '') ?? [];
+  return end === undefined || Number(end) + 1 === Number(total);
+}
+
+function flipLastByte(bytes: Buffer): void {
+  if (bytes.length > 0) bytes[bytes.length - 1] = (bytes.at(-1) ?? 0) ^ 1;
+}
+
+/** As fast as it is read. */
+function writeForEver(response: ServerResponse): void {
+  const chunk = Buffer.alloc(64 * 1024, 'endless ');
+  const more = () => {
+    while (!response.destroyed && response.write(chunk));
+  };
+  response.on('drain', more);
+  response.writeHead(200);
+  more();
+}
+
+const beginningBytes = 1000;
+
+/** A file's first bytes and then the end of the connection, though a gigabyte was promised. */
+function writeBeginning(response: ServerResponse, range: string | undefined): void {
+  const start = Number(/bytes=([0-9]+)-/.exec(range ?? '')?.[1] ?? 0);
+  const total = 2 ** 30;
+  response.writeHead(start > 0 ? 206 : 200, {
+    'content-length': total - start,
+    ...(start > 0 && { 'content-range': `bytes ${start}-${total - 1}/${total}` }),
+  });
+  const rest = Buffer.alloc(Math.max(0, beginningBytes - start));
+  response.write(rest, () => setTimeout(() => response.destroy(), 100));
 }
 
 async function lieInTicket(bytes: Buffer, { lie, url }: { lie: Lie; url: string }): Promise<Buffer> {
@@ -57,7 +120,12 @@ async function lieInTicket(bytes: Buffer, { lie, url }: { lie: Lie; url: string 
   const announceUrl = `http://${upstream}/announce/${url.split('/')[3]?.split('?')[0]}`;
   switch (lie) {
     case 'none':
+    case 'endless-ticket':
+    case 'endless-file':
+    case 'cut-file':
       return bytes;
+    case 'torrent-outside':
+      return told({ ...ticket, image: { ...image, torrent: withPathOutside(image.torrent ?? '') } });
     case 'catalog-byte':
       return told({ ...ticket, catalog: ticket.catalog.replace('"title": "', '"title": "X') });
     case 'foreign-key': {
@@ -67,7 +135,7 @@ async function lieInTicket(bytes: Buffer, { lie, url }: { lie: Lie; url: string 
     case 'manifest-byte':
       return told({ ...ticket, image: { ...image, manifest: image.manifest.replace('"format": 1', '"format":  1') } });
     case 'file-and-torrent': {
-      await seed(ticket.bootstrap, { announceUrl, isChanged: false });
+      for (const part of ticket.parts) await seed(part, { announceUrl, isChanged: false });
       return told({ ...ticket, image: { ...image, torrent: await seed(image, { announceUrl, isChanged: true }) } });
     }
     default:
@@ -91,7 +159,7 @@ function signAgain(catalog: string, signature: string): string {
  */
 async function seed(release: TicketRelease, how: { announceUrl: string; isChanged: boolean }): Promise<string> {
   const manifest = parseManifest(release.manifest);
-  const torrent = parseMetainfo(decodeBase64(release.torrent) ?? new Uint8Array());
+  const torrent = parseMetainfo(decodeBase64(release.torrent ?? '') ?? new Uint8Array());
   const directory = join(folder, 'seed', torrent.name);
   mkdirSync(directory, { recursive: true });
   const contents: Buffer[] = [];
@@ -99,7 +167,10 @@ async function seed(release: TicketRelease, how: { announceUrl: string; isChange
     const sha256 = manifest.files.find((file) => file.name === name)?.sha256;
     const blob = await fetch(`http://${upstream}/blob/${sha256}/${name}`);
     const bytes = Buffer.from(await blob.arrayBuffer());
-    if (how.isChanged && contents.length === 0) bytes[bytes.length - 1] = (bytes.at(-1) ?? 0) ^ 1;
+    if (how.isChanged && contents.length === 0) {
+      flipLastByte(bytes);
+      changedDigest = sha256;
+    }
     writeFileSync(join(directory, name), bytes);
     contents.push(bytes);
   }
@@ -109,6 +180,16 @@ async function seed(release: TicketRelease, how: { announceUrl: string; isChange
   writeFileSync(path, withAnnounce(metainfo, `http://127.0.0.1:${port}/announce/seed`));
   startSeeder(path, how.isChanged ? 7001 : 7002);
   return encodeBase64(withAnnounce(metainfo, how.announceUrl));
+}
+
+/** Made by hand: our own encoder refuses to. */
+function withPathOutside(torrent: string): string {
+  const root = decodeBencode(decodeBase64(torrent) ?? new Uint8Array()) as BencodedDictionary;
+  const info = root.get('info') as BencodedDictionary;
+  const [first, ...others] = info.get('files') as readonly BencodedDictionary[];
+  const path = ['..', '..', '..', 'torrents', 'evil'].map((segment) => Buffer.from(segment));
+  const files = [new Map([...(first ?? []), ['path', path]]), ...others];
+  return encodeBase64(encodeBencode(new Map([...root, ['info', new Map([...info, ['files', files]])]])));
 }
 
 function pieceHashes(bytes: Buffer, length: number): Uint8Array {

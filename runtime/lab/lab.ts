@@ -1,13 +1,14 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { formatReport } from '#bundle/boot-report.ts';
 import { parseCatalog } from '#bundle/catalog.ts';
-import { parseSessionId } from '#bundle/digest.ts';
+import { type Mac, parseSessionId } from '#bundle/digest.ts';
 import { Fault } from '#bundle/fault.ts';
 import { filesOf, parseManifest } from '#bundle/manifest.ts';
 import { openStore } from '#store/local.ts';
 import type { Status, StatusNode } from '../dashboard/view.ts';
 import { askSocket } from '../http/ask-socket.ts';
 import { kvmWorks } from './acceleration.ts';
+import { directBoot } from './direct-boot.ts';
 import { type LabPlace, takePlace } from './leftovers.ts';
 import type { LabFirmware } from './machine.ts';
 import { createNetwork, type LabNetwork, type LinkOptions } from './network.ts';
@@ -28,8 +29,13 @@ export interface LabOptions {
 }
 
 export interface PowerOnOptions {
-  readonly firmware: LabFirmware;
+  /** `direct`: QEMU loads the bootstrap that the boot script names; such a node cannot be reset. */
+  readonly firmware: LabFirmware | 'direct';
   readonly memoryMiB: number;
+  /** 1, 2, …: says its MAC; no number twice in a lab. Default: one more than there are nodes. */
+  readonly index?: number;
+  /** Further arguments of QEMU. */
+  readonly extra?: readonly string[];
 }
 
 /** A runtime and virtual machines in a network of their own. Close it, and nothing is left. */
@@ -92,10 +98,15 @@ function lab(options: LabOptions, parts: Parts): Lab {
       await runtime.stop(signal);
       runtime = await startRuntime(runtimeOptions(options, place));
     },
-    powerOn: async (machine) => {
+    powerOn: async ({ firmware, index = nodes.length + 1, ...machine }) => {
       const kvm = await canUseKvm(place.statePath);
       const { network, statePath } = place;
-      const node = await powerOn({ index: nodes.length + 1, network, statePath, ...machine, kvm });
+      const blobsPath = `${statePath}/store/blobs`;
+      const start =
+        firmware === 'direct'
+          ? { firmware: 'bios' as const, direct: (mac: Mac) => directBoot(network, mac, blobsPath) }
+          : { firmware };
+      const node = await powerOn({ index, network, statePath, ...machine, ...start, kvm });
       nodes.push(node);
       return node;
     },
@@ -118,6 +129,9 @@ function runtimeOptions(options: LabOptions, place: LabPlace) {
   return { network, statePath, configPath: options.configPath, overlay: labOverlay({ ...options, ...place }) };
 }
 
+/** How long a fault that is not of the commit may last: reading the repository or the store may work the next time. */
+const faultPatienceMs = 30_000;
+
 /**
  * Waits until the runtime serves a commit, or the reason is known why it does not.
  * @param onStatus is called with each status on the way
@@ -128,6 +142,7 @@ export async function waitReady(
   options: { readonly revision: string; readonly signal: AbortSignal; readonly onStatus?: (status: Status) => void },
 ): Promise<Status> {
   let ended = false;
+  let faultSinceMs = performance.now();
   void lab.runtime.ended.then(() => {
     ended = true;
   });
@@ -138,7 +153,9 @@ export async function waitReady(
     if (status) options.onStatus?.(status);
     if (status?.ready && status.revision === options.revision) return status;
     const fault = status?.faults[0];
-    if (fault) {
+    if (!fault || status?.building) faultSinceMs = performance.now();
+    // A catalog of an older version of this program cannot be read until a new one is published.
+    if (fault && (status?.refused || performance.now() - faultSinceMs > faultPatienceMs)) {
       const place = fault.file === undefined ? '' : `${fault.file}:${fault.line}:${fault.column}: `;
       const hint = fault.hint ?? `More stands in ${lab.runtime.logPath}`;
       throw new Fault('LAB_COMMIT_REFUSED', `Cannot serve this commit: ${place}${fault.message}`, { hint });

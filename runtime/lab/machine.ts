@@ -1,4 +1,5 @@
 import type { Mac } from '#bundle/digest.ts';
+import type { DirectBoot } from './direct-boot.ts';
 
 export type LabFirmware = 'bios' | 'uefi';
 
@@ -11,6 +12,10 @@ export interface MachineOptions {
   readonly firmware: LabFirmware;
   readonly memoryMiB: number;
   readonly kvm: boolean;
+  /** The bootstrap, loaded by QEMU itself. Absent: the firmware boots from the network. */
+  readonly direct?: DirectBoot;
+  /** Further arguments of QEMU: a disk, another clock. */
+  readonly extra?: readonly string[];
   /** Where its QMP socket and copies of firmware variables are. */
   readonly folder: string;
 }
@@ -34,7 +39,8 @@ export function nodeMac(index: number): Mac {
  */
 export function machineArguments(options: MachineOptions): readonly string[] {
   const uefi = options.firmware === 'uefi';
-  const nic = `virtio-net-pci,netdev=n0,mac=${options.mac},bootindex=0${uefi ? ',romfile=' : ''}`;
+  const boots = options.direct ? '' : ',bootindex=0';
+  const nic = `virtio-net-pci,netdev=n0,mac=${options.mac}${boots}${uefi || options.direct ? ',romfile=' : ''}`;
   return [
     'qemu-system-x86_64',
     ...['-name', options.name],
@@ -49,7 +55,14 @@ export function machineArguments(options: MachineOptions): readonly string[] {
     ...['-display', 'none', '-monitor', 'none', '-serial', 'stdio'],
     ...['-qmp', `unix:${qmpPath(options.folder)},server=on,wait=off`],
     '-nodefaults',
+    // A reset would start the same kernel with the session of the boot before.
+    ...(options.direct ? [...directArguments(options.direct), '-no-reboot'] : []),
+    ...(options.extra ?? []),
   ];
+}
+
+function directArguments({ kernel, initrd, cmdline }: DirectBoot): readonly string[] {
+  return ['-kernel', kernel, '-initrd', initrd, '-append', cmdline];
 }
 
 function uefiDrives(folder: string): readonly string[] {

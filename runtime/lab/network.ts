@@ -63,6 +63,13 @@ export async function removeNetwork(network: LabNetwork): Promise<void> {
   }
 }
 
+/** Limits the server's link, both directions, from now on. */
+export async function limitLink(network: LabNetwork, serverMbit: number): Promise<void> {
+  const { lan, server } = network;
+  const commands = [...shape(server, network.interface, serverMbit), ...shape(lan, 'uplink', serverMbit)];
+  for (const command of commands) await runCommand(command);
+}
+
 /** Takes the limit off the server's link again. */
 export async function openLink(network: LabNetwork): Promise<void> {
   await tryCommand(['tc', '-n', network.server, 'qdisc', 'del', 'dev', network.interface, 'root']);

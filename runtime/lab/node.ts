@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import type { Mac } from '#bundle/digest.ts';
 import { Fault } from '#bundle/fault.ts';
 import { Console } from './console.ts';
+import type { DirectBoot } from './direct-boot.ts';
 import { type LabFirmware, machineArguments, nodeMac, qmpPath, uefiVariables } from './machine.ts';
 import { createTap, inside, type LabNetwork } from './network.ts';
 import { qmpExecute } from './qmp.ts';
@@ -16,6 +17,8 @@ export interface LabNodeOptions {
   readonly firmware: LabFirmware;
   readonly memoryMiB: number;
   readonly kvm: boolean;
+  readonly direct?: (mac: Mac) => Promise<DirectBoot>;
+  readonly extra?: readonly string[];
 }
 
 /** A running virtual machine of the lab. */
@@ -26,6 +29,8 @@ export interface LabNode {
   readonly console: Console;
   /** When it was switched on or reset last, in milliseconds since 1970: boot sessions from before are over. */
   readonly startedAtMs: number;
+  /** Resolves when QEMU is gone: the machine was switched off, or (booted directly) has rebooted. */
+  readonly ended: Promise<void>;
   /** Presses the reset button: the firmware starts anew. */
   reset(): Promise<void>;
   /** Pulls the plug; resolves when QEMU is gone. */
@@ -47,16 +52,20 @@ export async function powerOn(options: LabNodeOptions): Promise<LabNode> {
   await mkdir(folder, { recursive: true });
   if (options.firmware === 'uefi') await copyFile(uefiVariables, join(folder, 'uefi-variables.fd'));
   await createTap(options.network, tap);
-  const argv = inside(options.network.lan, machineArguments({ ...options, name, mac, tap, folder }));
-  const child = spawn(argv[0] as string, argv.slice(1), { stdio: ['ignore', 'pipe', 'pipe'] });
-  const screen = new Console(join(folder, 'console.log'), child.stdout);
   let startedAtMs = Date.now();
+  const { direct: find, ...machine } = options;
+  const direct = find && { direct: await find(mac) };
+  const argv = inside(options.network.lan, machineArguments({ ...machine, ...direct, name, mac, tap, folder }));
+  const child = spawn(argv[0] as string, argv.slice(1), { stdio: ['pipe', 'pipe', 'pipe'] });
+  const screen = new Console(join(folder, 'console.log'), { output: child.stdout, input: child.stdin });
+  const ended = new Promise<void>((resolve) => child.once('exit', () => resolve()));
   await started(child, name);
   return {
     name,
     mac,
     tap,
     console: screen,
+    ended,
     get startedAtMs() {
       return startedAtMs;
     },

@@ -1,7 +1,8 @@
-import { dirname } from 'node:path';
+import { dirname, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Fault } from '#bundle/fault.ts';
 import type { Status } from '../dashboard/view.ts';
+import { diskArguments, makeBootDisk } from './boot-disk.ts';
 import { forwardStatus } from './forward.ts';
 import { type Lab, openLab, waitReady } from './lab.ts';
 import type { LabFirmware } from './machine.ts';
@@ -9,7 +10,7 @@ import { statusSocket } from './overlay.ts';
 import { runCommand } from './run-command.ts';
 import type { Terminal } from './terminal.ts';
 import { liveLines, news, summary, type Told } from './timeline.ts';
-import { allUp, type Expectations, reportConsoles, sessionOf, timelineNodes } from './watch.ts';
+import { allUp, type Expectations, isUp, reportConsoles, sessionOf, timelineNodes } from './watch.ts';
 
 export interface ShowOptions {
   readonly configPath: string;
@@ -81,7 +82,11 @@ async function bringUp(lab: Lab, options: ShowOptions, { terminal, signal }: Wat
   for (const image of ready.images)
     terminal.print(`  ${image.name}@${image.version}  ${image.title} (${image.method})`);
   for (let index = 0; index < options.nodes; index++) {
-    const node = await lab.powerOn(options);
+    // A machine that is told to boot its local disk must have one.
+    const disk = join(options.statePath, `disk${index + 1}.img`);
+    await makeBootDisk(disk);
+    const { firmware, memoryMiB } = options;
+    const node = await lab.powerOn({ firmware, memoryMiB, extra: diskArguments(disk) });
     terminal.print(`${node.name}  switched on, ${node.mac}, console: ${node.console.path}`);
   }
 }
@@ -102,13 +107,13 @@ async function follow(lab: Lab, options: ShowOptions, { terminal, signal }: Watc
     terminal.live(liveLines(nodes, status.nowMs));
     if (revision !== undefined && status.revision !== revision) terminal.print(...swapLines(status));
     revision = status.revision;
-    if (!done && allUp(lab.nodes, status)) {
+    if (!done && allUp(lab.nodes, status, options.expectations)) {
       done = true;
       terminal.print('', ...summary(nodes), '');
       if (options.once) return;
       terminal.print(...hints(options));
     }
-    if (!done && options.once && performance.now() > deadlineMs) throw timeout(lab, status);
+    if (!done && options.once && performance.now() > deadlineMs) throw timeout(lab, status, options);
     await sleep(500);
   }
 }
@@ -135,8 +140,8 @@ function hints(options: ShowOptions): string[] {
   ];
 }
 
-function timeout(lab: Lab, status: Status): Fault {
-  const late = lab.nodes.filter((node) => sessionOf(node, status)?.phase !== 'up');
+function timeout(lab: Lab, status: Status, options: ShowOptions): Fault {
+  const late = lab.nodes.filter((node) => !isUp(node, sessionOf(node, status), options.expectations));
   const reasons = late.map((node) => {
     const seen = sessionOf(node, status);
     return `${node.name} is in phase ${seen?.phase ?? 'none'}${seen?.fault ? ` (${seen.fault.message})` : ''}`;

@@ -6,6 +6,8 @@ import { runCommand, tryCommand } from './run-command.ts';
  */
 export interface SwarmNetwork {
   readonly server: { readonly namespace: string; readonly address: string };
+  /** The bridge's, where node `n` has the port `port<n + 1>`. */
+  readonly lan: string;
   readonly nodes: readonly { readonly namespace: string; readonly address: string }[];
   readonly remove: () => Promise<void>;
 }
@@ -16,10 +18,17 @@ export interface SwarmNetworkOptions {
   readonly nodes: number;
   /** Of every link, in both directions. Absent: not limited. */
   readonly mbit?: number;
+  /** Of the server's link alone. */
+  readonly serverMbit?: number;
 }
 
 /** @throws Fault `LAB_COMMAND_FAILED` */
-export async function createSwarmNetwork({ id, nodes, mbit }: SwarmNetworkOptions): Promise<SwarmNetwork> {
+export async function createSwarmNetwork({
+  id,
+  nodes,
+  mbit,
+  serverMbit = mbit,
+}: SwarmNetworkOptions): Promise<SwarmNetwork> {
   const lan = `bts-${id}-lan`;
   const members = Array.from({ length: nodes + 1 }, (_, index) => ({
     namespace: `bts-${id}-${index}`,
@@ -35,12 +44,14 @@ export async function createSwarmNetwork({ id, nodes, mbit }: SwarmNetworkOption
     await runCommand(['ip', 'netns', 'add', lan]);
     await runCommand(['ip', '-n', lan, 'link', 'add', 'br0', 'type', 'bridge', 'stp_state', '0', 'forward_delay', '0']);
     await runCommand(['ip', '-n', lan, 'link', 'set', 'br0', 'up']);
-    for (const [index, member] of members.entries()) await connect(lan, { ...member, index, mbit });
+    for (const [index, member] of members.entries()) {
+      await connect(lan, { ...member, index, mbit: member === server ? serverMbit : mbit });
+    }
   } catch (error) {
     await remove();
     throw error;
   }
-  return { server, nodes: others, remove };
+  return { server, lan, nodes: others, remove };
 }
 
 interface Member {

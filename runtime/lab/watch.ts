@@ -28,9 +28,16 @@ export function timelineNodes(nodes: readonly LabNode[], status: Status): Timeli
   });
 }
 
-/** Whether all nodes of the lab are up. */
-export function allUp(nodes: readonly LabNode[], status: Status): boolean {
-  return nodes.every((node) => sessionOf(node, status)?.phase === 'up');
+/** Whether all nodes of the lab are up, or have run their program to its end. */
+export function allUp(nodes: readonly LabNode[], status: Status, expectations: Expectations): boolean {
+  return nodes.every((node) => isUp(node, sessionOf(node, status), expectations));
+}
+
+/** The agent says `up` of a virtual machine as soon as that runs: the console must show that its OS does. */
+export function isUp(node: LabNode, seen: StatusNode | undefined, expectations: Expectations): boolean {
+  if (seen?.phase !== 'up' && seen?.phase !== 'ended') return false;
+  const text = seen.image === undefined ? undefined : expectations.get(seen.image);
+  return text === undefined || node.console.has(text);
 }
 
 /** What the status says of a node since it was switched on: the runtime remembers sessions from before a restart. */

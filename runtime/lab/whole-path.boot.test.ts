@@ -1,17 +1,16 @@
-import { type ChildProcess, spawn } from 'node:child_process';
-import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import type { Status, StatusNode } from '../dashboard/view.ts';
 import type { Lie } from './hostile-server.ts';
 import { type Lab, openLab, waitReady } from './lab.ts';
+import { type Liar, openLiar } from './liar.ts';
 import { nodeMac } from './machine.ts';
-import { inside, openLink } from './network.ts';
+import { openLink } from './network.ts';
 import type { LabNode } from './node.ts';
-import { runCommand } from './run-command.ts';
 import { makeTestSite, type TestSite } from './test-site.ts';
+import { until } from './until.ts';
 import { reportConsoles, sessionOf } from './watch.ts';
 
 /**
@@ -20,7 +19,6 @@ import { reportConsoles, sessionOf } from './watch.ts';
  * The state is kept between runs, so that a second run finds bootstrap and packages built.
  */
 const statePath = fileURLToPath(new URL('../../.boottorrent-test', import.meta.url));
-const hostilePath = join(statePath, 'hostile');
 const bios = { firmware: 'bios', memoryMiB: 1024 } as const;
 /** The console text of the Debian installer, as its definition says it. */
 const installerText = 'Starting system log daemon';
@@ -29,10 +27,9 @@ const installerMac = nodeMac(3);
 let site: TestSite;
 let lab: Lab;
 let first: Status;
-let liar: ChildProcess | undefined;
+let liar: Liar | undefined;
 
 beforeAll(async () => {
-  rmSync(hostilePath, { recursive: true, force: true });
   site = makeTestSite();
   site.write('images/debian/overlay/etc/systemd/system/identity.service', identityUnit);
   site.write(
@@ -49,7 +46,7 @@ beforeAll(async () => {
 });
 
 afterAll(async () => {
-  liar?.kill('SIGTERM');
+  liar?.close();
   await lab?.close();
   site?.remove();
 });
@@ -124,7 +121,8 @@ it('(e) a broken commit changes nothing, and its fault is shown with its line', 
 });
 
 it('(f) what did not verify is not started: each lie has its own code, and the truth boots', async () => {
-  const node = await switchOnBehindLiar('catalog-byte');
+  liar = openLiar(lab);
+  const node = await switchOnBehindLiar();
   const lies: readonly (readonly [Lie, string])[] = [
     ['catalog-byte', 'BUNDLE_SIGNATURE_INVALID'],
     ['foreign-key', 'BUNDLE_KEY_UNKNOWN'],
@@ -132,21 +130,21 @@ it('(f) what did not verify is not started: each lie has its own code, and the t
     ['file-and-torrent', 'FILE_DIGEST_MISMATCH'],
   ];
   for (const [lie, code] of lies) {
-    tell(lie);
+    liar.tell(lie);
     await until(
       () => lab.statusOf(node),
       (seen) => seen?.fault?.code === code,
     );
     expect(node.console.has('release=')).toBe(false);
   }
-  tell('none');
+  liar.tell('none');
   await untilPhase(node, 'up');
   expect(identity(node).release).toBe('one');
 });
 
 const identityUnit = `[Unit]
 After=ssh.service
-Before=boottorrent-up.service
+Before=boottorrent-node.service
 [Service]
 Type=oneshot
 ExecStart=/bin/bash -c 'echo "IDENTITY machine-id=$$(cat /etc/machine-id) hostname=$$(hostname) \\
@@ -184,23 +182,11 @@ function buildLines(): number {
   return readFileSync(lab.runtime.logPath, 'utf8').split('"kind":"progress"').length;
 }
 
-async function switchOnBehindLiar(lie: Lie): Promise<LabNode> {
-  mkdirSync(hostilePath, { recursive: true });
-  tell(lie);
-  const program = fileURLToPath(new URL('hostile-server.ts', import.meta.url));
-  const server = [process.execPath, program, '8481', `${lab.network.address}:8480`, hostilePath];
-  const argv = inside(lab.network.server, server);
-  liar = spawn(argv[0] as string, argv.slice(1), { stdio: ['ignore', 'inherit', 'inherit'] });
+/** The liar passes on what iPXE asks for, and changes only what the agent gets. */
+async function switchOnBehindLiar(): Promise<LabNode> {
   const node = await lab.powerOn(bios);
-  // Only what the agent asks goes through the liar: firmware and iPXE have loaded the bootstrap by then.
-  const redirect = `table ip liar {\n chain pre {\n type nat hook prerouting priority -100;\n ether saddr ${node.mac} tcp dport 8480 redirect to :8481\n }\n}\n`;
-  writeFileSync(join(hostilePath, 'rules'), redirect);
-  await runCommand(['ip', 'netns', 'exec', lab.network.server, 'nft', '-f', join(hostilePath, 'rules')]);
+  await liar?.standBefore(node);
   return node;
-}
-
-function tell(lie: Lie): void {
-  writeFileSync(join(hostilePath, 'mode'), `${lie}\n`);
 }
 
 async function untilPhase(
@@ -224,14 +210,4 @@ function untilServed(revision: string): Promise<Status> {
     () => lab.status(),
     (status) => status.revision === revision,
   );
-}
-
-async function until<T>(read: () => Promise<T>, holds: (value: T) => boolean): Promise<T> {
-  const signal = AbortSignal.timeout(280_000);
-  for (;;) {
-    const value = await read();
-    if (holds(value)) return value;
-    if (signal.aborted || !existsSync(statePath)) throw new Error(`Gave up waiting at: ${JSON.stringify(value)}`);
-    await sleep(400);
-  }
 }

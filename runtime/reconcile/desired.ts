@@ -1,15 +1,16 @@
-import type { BlobRef } from '#bundle/catalog.ts';
+import type { BlobRef, Release, TorrentRef } from '#bundle/catalog.ts';
 import type { Digest, InfoHash } from '#bundle/digest.ts';
 import type { Manifest } from '#bundle/manifest.ts';
+import { partsOf } from '#bundle/start.ts';
 import type { Menu } from '../boot/menu.ts';
 
 /** One release with everything that serving it takes. Its identity is its manifest's digest. */
 export interface ServedBundle {
   readonly name: string;
   readonly kind: Manifest['kind'];
-  readonly infoHash: InfoHash;
   readonly manifest: BlobRef;
-  readonly torrent: BlobRef;
+  /** Absent when nothing of it goes through the swarm. */
+  readonly torrent?: TorrentRef;
   readonly files: Manifest['files'];
 }
 
@@ -34,15 +35,49 @@ export interface ObservedState {
   readonly inUse: ReadonlySet<Digest>;
 }
 
-/** What a verified catalog asks for. Absent: nothing was published yet. */
-export function desiredState(menu: Menu | undefined): DesiredState {
+/** An image of an older catalog, for nodes that the published one does not boot on. */
+export interface OlderRelease {
+  readonly menu: Menu;
+  /** The image's. */
+  readonly manifest: Digest;
+}
+
+/** What a verified catalog asks for, and what older ones still do. Absent: nothing was published yet. */
+export function desiredState(menu: Menu | undefined, older: readonly OlderRelease[] = []): DesiredState {
   if (!menu) return { bundles: [] };
-  const bundles = new Map<Digest, ServedBundle>();
-  for (const { name, manifest, torrent } of [...menu.catalog.bootstraps, ...menu.catalog.images]) {
+  const { bootstraps, parts, images } = menu.catalog;
+  const current = servedBundles(menu, [...bootstraps, ...parts, ...images]);
+  const kept = older.flatMap((one) => olderBundles(one));
+  const bundles = new Map([...kept, ...current].map((bundle) => [bundle.manifest.digest, bundle]));
+  return { catalog: menu.catalogDigest, bundles: [...bundles.values()] };
+}
+
+/** What starting one image of an older catalog takes: its bootstrap, the parts that fit it, and itself. */
+function olderBundles({ menu, manifest }: OlderRelease): readonly ServedBundle[] {
+  const { bootstraps, parts, images } = menu.catalog;
+  const image = images.find((one) => one.manifest.digest === manifest);
+  if (!image) return [];
+  const names: readonly string[] = partsOf(image.start);
+  const fitting = [...bootstraps, ...parts.filter(({ name }) => names.includes(name))];
+  return servedBundles(menu, [image, ...fitting.filter(({ arch }) => arch === image.arch)]);
+}
+
+function servedBundles(menu: Menu, releases: readonly Release[]): readonly ServedBundle[] {
+  return releases.map(({ name, manifest, torrent }) => {
     const release = menu.releases.get(manifest.digest);
     if (!release) throw new TypeError(`The menu has no ${name}`);
     const { kind, files } = release.manifest;
-    bundles.set(manifest.digest, { name, kind, infoHash: torrent.infoHash, manifest, torrent, files });
-  }
-  return { catalog: menu.catalogDigest, bundles: [...bundles.values()] };
+    return { name, kind, manifest, ...(torrent && { torrent }), files };
+  });
+}
+
+/** The digests that HTTP gives out: of every file, manifest and torrent of a verified bundle. */
+export function blobsOf({ verified }: ObservedState): ReadonlySet<Digest> {
+  return new Set(
+    [...verified.values()].flatMap(({ manifest, torrent, files }) => [
+      manifest.digest,
+      ...(torrent ? [torrent.digest] : []),
+      ...files.map((file) => file.sha256),
+    ]),
+  );
 }

@@ -6,11 +6,18 @@ import { after, diff } from './diff.ts';
 
 const digest = (index: number) => index.toString(16).padStart(64, '0') as Digest;
 
+const infoHashOf = (index: number) => (index >> 1).toString(16).padStart(40, '0') as InfoHash;
+
 /** Bundles 2n and 2n+1 share a torrent: one image that changed nothing but its method. */
 function bundle(index: number): ServedBundle {
-  const infoHash = (index >> 1).toString(16).padStart(40, '0') as InfoHash;
   const blob = { digest: digest(index), sizeBytes: 1 };
-  return { name: `image${index}`, kind: 'image', infoHash, manifest: blob, torrent: blob, files: [] };
+  return {
+    name: `image${index}`,
+    kind: 'image',
+    manifest: blob,
+    torrent: { ...blob, infoHash: infoHashOf(index) },
+    files: [],
+  };
 }
 
 function desired(catalog: number, indexes: readonly number[]): DesiredState {
@@ -59,7 +66,7 @@ describe('diff()', () => {
           observed = after(observed, action) as typeof observed;
           for (const entry of menus.get(observed.menu!) ?? []) {
             expect(observed.verified.has(digest(entry))).toBe(true);
-            expect(observed.seeded.has(bundle(entry).infoHash)).toBe(true);
+            expect(observed.seeded.has(infoHashOf(entry))).toBe(true);
           }
         }
       }),
@@ -84,7 +91,7 @@ describe('diff()', () => {
         for (const [key, kept] of before.verified) {
           if (!before.inUse.has(key)) continue;
           expect(reached.verified.has(key)).toBe(true);
-          expect(reached.seeded.has(kept.infoHash)).toBe(true);
+          expect(reached.seeded.has(kept.torrent?.infoHash ?? infoHashOf(99))).toBe(true);
         }
       }),
     );
@@ -96,7 +103,7 @@ describe('diff()', () => {
         const reached = reach(desired(99, next), { ...observedAfter(history), inUse: new Set() });
         expect([...reached.verified.keys()].sort()).toEqual(next.map(digest).sort());
         expect(reached.draining.size).toBe(0);
-        expect(reached.seeded).toEqual(new Set(next.map((index) => bundle(index).infoHash)));
+        expect(reached.seeded).toEqual(new Set(next.map(infoHashOf)));
       }),
     );
   });

@@ -23,7 +23,9 @@ export function diff(desired: DesiredState, observed: ObservedState): readonly A
   return [
     ...desired.bundles.filter((one) => !observed.verified.has(one.manifest.digest)).map(verify),
 
-    ...distinct(desired.bundles.filter((one) => !observed.seeded.has(one.infoHash))).map(seed),
+    ...distinct(desired.bundles)
+      .filter(([infoHash]) => !observed.seeded.has(infoHash))
+      .map(([, bundle]) => seed(bundle)),
     ...(observed.menu === desired.catalog ? [] : [publishMenu(desired.catalog, desired.bundles)]),
     ...kept.filter((bundle) => !observed.draining.has(bundle.manifest.digest)).map(drain),
     ...unseeded([...desired.bundles, ...kept], observed.seeded),
@@ -41,7 +43,7 @@ export function after(observed: ObservedState, action: Action): ObservedState {
       verified.set(action.bundle.manifest.digest, action.bundle);
       break;
     case 'seed':
-      seeded.add(action.bundle.infoHash);
+      if (action.bundle.torrent) seeded.add(action.bundle.torrent.infoHash);
       break;
     case 'publish-menu':
       for (const bundle of action.bundles) draining.delete(bundle.manifest.digest);
@@ -71,12 +73,13 @@ const seed = (bundle: ServedBundle): Action => ({ kind: 'seed', bundle });
 const drain = (bundle: ServedBundle): Action => ({ kind: 'drain', bundle });
 const forget = (bundle: ServedBundle): Action => ({ kind: 'forget', bundle });
 
-/** Two manifests may share one torrent: the same files started by another method. */
-function distinct(bundles: readonly ServedBundle[]): readonly ServedBundle[] {
-  return [...new Map(bundles.map((bundle) => [bundle.infoHash, bundle])).values()];
+/** What is to be seeded. Two manifests may share one torrent: the same files started by another method. */
+function distinct(bundles: readonly ServedBundle[]): readonly (readonly [InfoHash, ServedBundle])[] {
+  const seedable = bundles.flatMap((bundle) => (bundle.torrent ? [[bundle.torrent.infoHash, bundle] as const] : []));
+  return [...new Map(seedable)];
 }
 
 function unseeded(keep: readonly ServedBundle[], seeded: ReadonlySet<InfoHash>): readonly Action[] {
-  const wanted = new Set(keep.map((bundle) => bundle.infoHash));
+  const wanted = new Set(distinct(keep).map(([infoHash]) => infoHash));
   return [...seeded].filter((infoHash) => !wanted.has(infoHash)).map((infoHash) => ({ kind: 'unseed', infoHash }));
 }

@@ -1,7 +1,7 @@
 import { parseTrustedComment } from '#bundle/catalog.ts';
 import type { Digest } from '#bundle/digest.ts';
 import { Fault } from '#bundle/fault.ts';
-import { manifestLimitBytes, parseManifest } from '#bundle/manifest.ts';
+import { manifestLimitBytes, parseManifest, swarmFiles } from '#bundle/manifest.ts';
 import { checkMetainfo, parseMetainfo, torrentLimitBytes } from '#bundle/metainfo.ts';
 import type { PublicKey } from '#bundle/signature.ts';
 import { readPublishedCatalog } from '#store/published-catalog.ts';
@@ -15,7 +15,7 @@ import type { Menu, MenuRelease } from '../boot/menu.ts';
  */
 export async function loadMenu(
   { store, site, keys }: { readonly store: Store; readonly site: string; readonly keys: readonly PublicKey[] },
-  published: Published,
+  published: Pick<Published, 'catalog' | 'signature'>,
 ): Promise<Menu> {
   const { catalog, trustedComment } = await readPublishedCatalog(store, published, keys);
   const signed = parseTrustedComment(trustedComment);
@@ -23,20 +23,16 @@ export async function loadMenu(
     throw new Fault('CATALOG_COMMENT_INVALID', 'Cannot serve the catalog: its signature is for another site or serial');
   }
   const releases = new Map<Digest, MenuRelease>();
-  for (const { name, manifest, torrent } of [...catalog.bootstraps, ...catalog.images]) {
+  for (const { name, manifest, torrent } of [...catalog.bootstraps, ...catalog.parts, ...catalog.images]) {
     const manifestText = (await store.readBlob(manifest.digest, manifestLimitBytes)).toString();
-    const torrentBytes = await store.readBlob(torrent.digest, torrentLimitBytes);
-    const release = { manifest: parseManifest(manifestText), manifestText, torrent: torrentBytes };
-    checkMetainfo(parseMetainfo(torrentBytes), swarmFiles(release));
-    if (release.manifest.name !== name) throw new Fault('MANIFEST_INVALID', `Cannot serve ${name}: wrong manifest`);
-    releases.set(manifest.digest, release);
+    const parsed = parseManifest(manifestText);
+    if (parsed.name !== name) throw new Fault('MANIFEST_INVALID', `Cannot serve ${name}: wrong manifest`);
+    const torrentBytes = torrent && (await store.readBlob(torrent.digest, torrentLimitBytes));
+    if (torrentBytes) checkMetainfo(parseMetainfo(torrentBytes), swarmFiles(parsed));
+    releases.set(manifest.digest, { manifest: parsed, manifestText, ...(torrentBytes && { torrent: torrentBytes }) });
   }
   const catalogText = (await store.readBlob(published.catalog, 2 ** 20)).toString();
   const signature = (await store.readBlob(published.signature, 4096)).toString();
-  return { catalog, catalogDigest: published.catalog, catalogText, signature, releases };
-}
-
-/** The files of a bundle that its torrent names: of a bootstrap only the modules, for the others come by HTTP. */
-export function swarmFiles({ manifest }: Pick<MenuRelease, 'manifest'>): MenuRelease['manifest']['files'] {
-  return manifest.files.filter(({ role }) => manifest.kind === 'image' || role === 'modules');
+  const digests = { catalogDigest: published.catalog, signatureDigest: published.signature };
+  return { catalog, ...digests, catalogText, signature, releases };
 }

@@ -1,17 +1,21 @@
+import type { Digest } from '#bundle/digest.ts';
 import { Fault } from '#bundle/fault.ts';
 import type { Published } from '#store/store.ts';
+import type { OfferedRelease } from '../boot/event.ts';
 import type { Menu } from '../boot/menu.ts';
 import type { Component } from '../component.ts';
 import type { Log } from '../log.ts';
 import { apply, type Effects } from './apply.ts';
-import { desiredState, type ObservedState } from './desired.ts';
+import { desiredState, type ObservedState, type OlderRelease } from './desired.ts';
 import { diff } from './diff.ts';
 import { nothingObserved, type Observable, observe } from './observe.ts';
 
 export interface ReconcilerOptions {
   readonly readPublished: () => Promise<Published | undefined>;
-  /** Reads and verifies what is published. */
-  readonly load: (published: Published) => Promise<Menu>;
+  /** Reads and verifies what is published, or was. */
+  readonly load: (published: Pick<Published, 'catalog' | 'signature'>) => Promise<Menu>;
+  /** Releases of older catalogs that nodes are to get in place of published ones. Default: none. */
+  readonly olderReleases?: () => readonly OfferedRelease[];
   readonly observable: Observable;
   readonly effects: Omit<Effects, 'publishMenu'>;
   /** Called with a menu whose bundles are all verified and seeded. */
@@ -26,6 +30,8 @@ export interface Reconciler extends Component {
   /** Runs a round soon. */
   ring(): void;
   observed(): ObservedState;
+  /** The menu of an older catalog: present when what is needed of it is verified and seeded. */
+  older(catalog: Digest): Menu | undefined;
   /** Why what is published is not served. */
   trouble(): Fault | undefined;
 }
@@ -38,6 +44,8 @@ const troubleIntervalMs = 60_000;
 export function openReconciler(options: ReconcilerOptions): Reconciler {
   let observed = nothingObserved;
   let loaded: { menu: Menu; published: Published } | undefined;
+  let older: readonly OlderRelease[] = [];
+  const unusable = new Set<Digest>();
   let trouble: Fault | undefined;
   let wake = () => {};
   let rung = false;
@@ -52,14 +60,36 @@ export function openReconciler(options: ReconcilerOptions): Reconciler {
   async function reconcile(): Promise<void> {
     try {
       await load();
-      const state = observe(observed, options.observable);
-      const effects = { ...options.effects, publishMenu };
-      await apply(diff(desiredState(loaded?.menu), state), state, { effects, onStep, log: options.log });
+      older = older.filter(isWanted);
+      await carryOut(older);
       trouble = undefined;
+      for (const release of wantedReleases()) if (!older.some((one) => isOf(one, release))) await keepOlder(release);
     } catch (error) {
       if (!(error instanceof Fault)) throw error;
       if (trouble?.message !== error.message) options.log.error({ code: error.code, hint: error.hint }, error.message);
       trouble = error;
+    }
+  }
+
+  async function carryOut(kept: readonly OlderRelease[]): Promise<void> {
+    const state = observe(observed, options.observable);
+    const effects = { ...options.effects, publishMenu };
+    await apply(diff(desiredState(loaded?.menu, kept), state), state, { effects, onStep, log: options.log });
+  }
+
+  const wantedReleases = () => (options.olderReleases?.() ?? []).filter(({ catalog }) => !unusable.has(catalog));
+  const isWanted = (one: OlderRelease) => wantedReleases().some((release) => isOf(one, release));
+
+  /** An older release that is damaged or gone does not touch what is served: the node gets the published one. */
+  async function keepOlder(release: OfferedRelease): Promise<void> {
+    try {
+      const next = [...older, { menu: await options.load(release), manifest: release.manifest }];
+      await carryOut(next);
+      older = next;
+    } catch (error) {
+      if (!(error instanceof Fault)) throw error;
+      unusable.add(release.catalog);
+      options.log.warn({ code: error.code, catalog: release.catalog }, `no older release: ${error.message}`);
     }
   }
 
@@ -84,6 +114,7 @@ export function openReconciler(options: ReconcilerOptions): Reconciler {
       wake();
     },
     observed: () => observed,
+    older: (catalog) => older.find(({ menu }) => menu.catalogDigest === catalog)?.menu,
     trouble: () => trouble,
     async run(signal) {
       signal.addEventListener('abort', () => wake(), { once: true });
@@ -101,4 +132,8 @@ export function openReconciler(options: ReconcilerOptions): Reconciler {
       }
     },
   };
+}
+
+function isOf({ menu, manifest }: OlderRelease, release: OfferedRelease): boolean {
+  return menu.catalogDigest === release.catalog && manifest === release.manifest;
 }

@@ -49,14 +49,14 @@ async function publishCommit(): Promise<void> {
 
 async function smallBootstrap(store: Store) {
   const roles: Readonly<Record<string, Role>> = {
-    ...{ vmlinuz: 'kernel', initramfs: 'initrd', 'modules.squashfs': 'modules' },
+    ...{ vmlinuz: 'kernel', initramfs: 'initrd' },
     ...{ 'undionly.kpxe': 'nbp', 'snponly.efi': 'nbp' },
   };
   const folder = await store.workDirectory();
   const files = Object.entries(roles).map(([name, role]) => ({ name, role, path: join(folder, name) }));
   for (const { name, path } of files) await writeFile(path, name.repeat(5000));
   const about = { kind: 'bootstrap', name: 'bootstrap', arch: 'amd64', kernelRelease: '6.12.0-test' } as const;
-  return packBundle(store, { ...about, files, swarmRoles: ['modules'] });
+  return { bootstrap: await packBundle(store, { ...about, files }), parts: [] };
 }
 
 async function makeKey(): Promise<void> {

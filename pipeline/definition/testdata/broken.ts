@@ -42,7 +42,7 @@ export const broken: readonly [title: string, file: string, from: string, to: st
     'cmdline:',
     'cmdlin:',
     [
-      'images/debian/image.yaml:5:1: KEY_UNKNOWN Cannot use key "cmdlin": expected one of title, arch, method, source, cmdline, lab (did you mean cmdline?)',
+      'images/debian/image.yaml:5:1: KEY_UNKNOWN Cannot use key "cmdlin": expected one of title, description, arch, method, kexec, switch-root, qemu, exec, source, cmdline, memory, expect, lab (did you mean cmdline?)',
     ],
   ],
   [
@@ -245,7 +245,7 @@ export const broken: readonly [title: string, file: string, from: string, to: st
     'groups:',
     'x:\ngroups:',
     [
-      'boot.config.yaml:6:1: KEY_UNKNOWN Cannot use key "x": expected one of site, git, network, store, trust, bootstrap, menu, groups',
+      'boot.config.yaml:6:1: KEY_UNKNOWN Cannot use key "x": expected one of site, git, network, store, trust, bootstrap, menu, swarm, groups',
     ],
   ],
   [
@@ -270,7 +270,7 @@ export const broken: readonly [title: string, file: string, from: string, to: st
     'switch-root',
     'chroot',
     [
-      'images/debian/image.yaml:3:9: VALUE_INVALID Cannot use method: "chroot", expected kexec (a kernel of its own) or switch-root (on the kernel of the bootstrap)',
+      'images/debian/image.yaml:3:9: VALUE_INVALID Cannot use method: "chroot", expected kexec, switch-root, qemu, exec, chain or local',
     ],
   ],
   [
@@ -281,12 +281,12 @@ export const broken: readonly [title: string, file: string, from: string, to: st
     ['images/debian/image.yaml:2:7: VALUE_INVALID Cannot use arch: "x86_64", expected amd64 or arm64'],
   ],
   [
-    'a root filesystem for kexec',
+    'a root filesystem for qemu',
     image,
     'switch-root',
-    'kexec',
+    'qemu',
     [
-      'images/debian/image.yaml:4:1: SOURCE_UNFIT Cannot use source: debian gives a root filesystem, but kexec needs a kernel and an initrd',
+      'images/debian/image.yaml:4:1: SOURCE_UNFIT Cannot use source: qemu needs files: { disk: … }, cdrom, floppy or file, and nothing else',
     ],
   ],
   [
@@ -295,7 +295,7 @@ export const broken: readonly [title: string, file: string, from: string, to: st
     'kexec',
     'switch-root',
     [
-      'images/installer/image.yaml:4:1: SOURCE_UNFIT Cannot use source: switch-root needs files: { rootfs: … } and nothing else',
+      'images/installer/image.yaml:4:1: SOURCE_UNFIT Cannot use source: switch-root needs debian, or files: { rootfs: … } and nothing else',
     ],
   ],
   [
@@ -304,7 +304,7 @@ export const broken: readonly [title: string, file: string, from: string, to: st
     / {4}initrd.*\n/.exec(installer)?.[0] ?? '',
     '',
     [
-      'images/installer/image.yaml:4:1: SOURCE_UNFIT Cannot use source: kexec needs files: { kernel: …, initrd: … } and nothing else',
+      'images/installer/image.yaml:4:1: SOURCE_UNFIT Cannot use source: kexec needs debian, or files: { kernel: …, initrd: … } and nothing else',
     ],
   ],
   [
@@ -346,9 +346,11 @@ export const broken: readonly [title: string, file: string, from: string, to: st
   [
     'two files of one name',
     kexec,
-    'one.img',
-    'two.img',
-    ['images/installer/image.yaml:6:5: NAME_DUPLICATE Cannot use source.files: two of the files are called "two.img"'],
+    'usr/lib/linux',
+    'usr/lib/00-one.img',
+    [
+      'images/installer/image.yaml:6:5: NAME_DUPLICATE Cannot use source.files: two of the files are called "00-one.img"',
+    ],
   ],
   [
     'a package name with an option',

@@ -45,7 +45,8 @@ const files = new Map<string, TftpFile>(
 );
 files.set('autoexec.ipxe', { bytes: new TextEncoder().encode(autoexecScript(server, 'uefi-x64')) });
 
-const waiting = { kind: 'waiting', reason: 'building, 1 of 2', pauseSeconds: 5 } as const;
+const ways = { firmware: 'bios', shell: false } as const;
+const waiting = { ...ways, kind: 'waiting', reason: 'building, 1 of 2', pauseSeconds: 5 } as const;
 
 async function contentOf(file: TftpFile): Promise<Uint8Array> {
   const content = await openContent(file);

@@ -1,0 +1,154 @@
+import type { Fault } from '#bundle/fault.ts';
+import { type Method, methods } from '#bundle/start.ts';
+import type { SourceDocument } from './document.ts';
+import { definitionFault } from './faults.ts';
+import type { ImageDefinition, SourceRole } from './image.ts';
+import type { ImageFile } from './image-schema.ts';
+import { startFaults } from './start-faults.ts';
+
+/** What a checked `image.yaml` still may have wrong: parts of it that do not fit each other. */
+export function imageFaults(written: ImageFile, image: ImageDefinition, document: SourceDocument): readonly Fault[] {
+  return [
+    ...sourceFaults(written, image, document),
+    ...nameFaults(image, document),
+    ...startFaults(written, image, document),
+    ...expectFaults(written, image, document),
+  ];
+}
+
+/**
+ * Keys that a method needs: told together with what is wrong by the schema, which cannot say that `local` has no source.
+ */
+export function missingKeys(document: SourceDocument): readonly Fault[] {
+  const written = document.value as { readonly method?: unknown; readonly source?: unknown; readonly exec?: unknown };
+  const method = methods.find((one) => one === written?.method);
+  if (method === undefined || method === 'local') return [];
+  const missing = (key: string, reason: string, hint: string): Fault =>
+    definitionFault('KEY_MISSING', `Cannot use the file: ${key} is missing, ${reason}`, {
+      location: document.locate([]),
+      hint,
+    });
+  return [
+    ...(written.source === undefined
+      ? [missing('source', `${method} needs ${needs[method].wanted}`, 'Add source')]
+      : []),
+    ...(method === 'exec' && written.exec === undefined
+      ? [missing('exec', 'which says what is run', 'Add exec: { command: [program, argument] }')]
+      : []),
+  ];
+}
+
+interface Need {
+  /** Whether a root filesystem made from Debian packages will do. */
+  readonly debian: boolean;
+  /** Of `source.files`: how many of which. Others are not allowed. */
+  readonly files: Partial<Record<SourceRole, { readonly least: number; readonly most: number }>>;
+  readonly wanted: string;
+  readonly hint: string;
+}
+
+const none = { least: 0, most: 26 };
+const some = { least: 1, most: 26 };
+const one = { least: 1, most: 1 };
+
+/** What each method starts. */
+const needs: Readonly<Record<Exclude<Method, 'local'>, Need>> = {
+  kexec: {
+    debian: true,
+    files: { kernel: one, initrd: some },
+    wanted: 'debian, or files: { kernel: …, initrd: … } and nothing else',
+    hint: 'Name a kernel and an initrd',
+  },
+  'switch-root': {
+    debian: true,
+    files: { rootfs: some },
+    wanted: 'debian, or files: { rootfs: … } and nothing else',
+    hint: 'Name a squashfs as rootfs',
+  },
+  exec: {
+    debian: true,
+    files: { rootfs: some },
+    wanted: 'debian, or files: { rootfs: … } and nothing else',
+    hint: 'Name a squashfs as rootfs',
+  },
+  qemu: {
+    debian: false,
+    files: { disk: none, cdrom: none, floppy: none, file: none },
+    wanted: 'files: { disk: … }, cdrom, floppy or file, and nothing else',
+    hint: 'Name what the virtual machine starts from',
+  },
+  chain: {
+    debian: false,
+    files: { nbp: { least: 1, most: 2 } },
+    wanted: 'files: { nbp: … } and nothing else',
+    hint: 'Name a network boot program, or one for BIOS and one whose name ends in .efi',
+  },
+};
+
+function sourceFaults(
+  { method, source }: ImageFile,
+  image: ImageDefinition,
+  document: SourceDocument,
+): readonly Fault[] {
+  const location = document.locateKey([], 'source');
+  if (method === 'local') {
+    const hint = 'Remove source: local starts what is on the disk of the node';
+    return source ? [definitionFault('SOURCE_UNFIT', 'Cannot use source: local needs none', { location, hint })] : [];
+  }
+  if (!source) return [];
+  const { wanted, ...need } = needs[method];
+  if (fits(image, need)) return nbpFaults(image, document);
+  return [
+    definitionFault('SOURCE_UNFIT', `Cannot use source: ${method} needs ${wanted}`, { location, hint: need.hint }),
+  ];
+}
+
+function fits({ source }: ImageDefinition, need: Omit<Need, 'wanted'>): boolean {
+  if (source.kind === 'debian') return need.debian;
+  const isAllowed = source.files.every(({ role }) => need.files[role]);
+  const isEnough = Object.entries(need.files).every(([role, { least, most }]) => {
+    const count = source.files.filter((file) => file.role === role).length;
+    return count >= least && count <= most;
+  });
+  return source.files.length > 0 && isAllowed && isEnough;
+}
+
+/** At most one network boot program for each kind of firmware. */
+function nbpFaults({ source }: ImageDefinition, document: SourceDocument): readonly Fault[] {
+  const names =
+    source.kind === 'files' ? source.files.filter(({ role }) => role === 'nbp').map(({ name }) => name) : [];
+  if (names.length < 2 || names.filter((name) => name.endsWith('.efi')).length === 1) return [];
+  const message = `Cannot use source.files.nbp: ${names.join(' and ')} are for the same firmware`;
+  const hint = 'Name one for BIOS, and one for UEFI whose name ends in .efi';
+  return [definitionFault('NBP_AMBIGUOUS', message, { location: document.locate(['source', 'files', 'nbp']), hint })];
+}
+
+function nameFaults({ source }: ImageDefinition, document: SourceDocument): readonly Fault[] {
+  if (source.kind !== 'files') return [];
+  const names = source.files.map((file) => file.name);
+  const twice = names.find((name, index) => names.indexOf(name) !== index);
+  if (twice === undefined) return [];
+  const message = `Cannot use source.files: two of the files are called ${JSON.stringify(twice)}`;
+  return [definitionFault('NAME_DUPLICATE', message, { location: document.locate(['source', 'files']) })];
+}
+
+/** A heartbeat needs a session that the OS can read; `memory` an OS that is ours to start. */
+function expectFaults(
+  { method, expect, memory }: ImageFile,
+  { source }: ImageDefinition,
+  document: SourceDocument,
+): readonly Fault[] {
+  const isForeign = method === 'chain' || method === 'local' || (method === 'kexec' && source.kind === 'files');
+  const faults: Fault[] = [];
+  if (expect !== undefined && isForeign) {
+    const message = `Cannot use expect: what ${method} starts here cannot send a heartbeat`;
+    const hint = 'Remove expect: only an OS that is told its boot session can report';
+    faults.push(definitionFault('EXPECT_UNFIT', message, { location: document.locateKey([], 'expect'), hint }));
+  }
+  if (memory !== undefined && (method === 'qemu' || method === 'chain' || method === 'local')) {
+    const message = `Cannot use memory: ${method} starts no system in the RAM of the bootstrap`;
+    const hint = method === 'qemu' ? 'Write it as qemu.memory' : 'Remove memory';
+    faults.push(definitionFault('MEMORY_UNFIT', message, { location: document.locateKey([], 'memory'), hint }));
+  }
+  return faults;
+}

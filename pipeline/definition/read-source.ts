@@ -1,0 +1,42 @@
+import { parseDigest } from '#bundle/digest.ts';
+import type { FileOrigin, ImageSource, SourceFileDefinition, SourceRole } from './image.ts';
+import type { ImageFile } from './image-schema.ts';
+import type { FileReference, SourceFileKeys } from './source-schema.ts';
+
+/** The keys of `source.files`, in the order in which a bundle's files are listed. */
+export const sourceRoles = ['kernel', 'initrd', 'rootfs', 'disk', 'cdrom', 'floppy', 'nbp', 'file'] as const;
+
+/** Roles whose order counts. A manifest is sorted by name, so that several such files carry their place in their names. */
+const ordered: readonly SourceRole[] = ['initrd', 'rootfs'];
+
+/** Where the files of an image come from; nowhere (no files) without a source. */
+export function sourceOf({ source }: ImageFile): ImageSource {
+  if (source?.debian) return { kind: 'debian', ...source.debian };
+  const files: SourceFileKeys = source?.files ?? {};
+  return { kind: 'files', files: sourceRoles.flatMap((role) => filesOf(role, listed(files[role]))) };
+}
+
+/** What a file of a bundle is called when only a part of a path or an address is known: its last segment. */
+function filesOf(role: SourceRole, references: readonly FileReference[]): readonly SourceFileDefinition[] {
+  const files = references.map((one) => fileOf(role, one));
+  if (files.length < 2 || !ordered.includes(role)) return files;
+  return files.map((file, index) => ({ ...file, name: `${String(index).padStart(2, '0')}-${file.name}` }));
+}
+
+function listed(written: FileReference | readonly FileReference[] | undefined): readonly FileReference[] {
+  if (written === undefined) return [];
+  return Array.isArray(written) ? written : [written as FileReference];
+}
+
+function fileOf(role: SourceRole, reference: FileReference): SourceFileDefinition {
+  const origin = originOf(reference);
+  const path = origin.kind === 'url' ? new URL(origin.url).pathname : origin.path;
+  const name = path.split('/').at(-1) ?? '';
+  return { role, origin, name: /^[A-Za-z0-9][A-Za-z0-9._+-]{0,100}$/.test(name) ? name : role };
+}
+
+function originOf(reference: FileReference): FileOrigin {
+  if (typeof reference === 'string') return { kind: 'path', path: reference };
+  if ('url' in reference) return { kind: 'url', url: reference.url, sha256: parseDigest(reference.sha256) };
+  return { kind: 'package', ...reference };
+}
