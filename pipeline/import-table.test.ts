@@ -42,7 +42,7 @@ const rules: readonly Rule[] = [
     may: new RegExp(`^(${pure})\\.ts$|^${contract}`),
     mayTypes: /^pipeline\/definition\//,
   },
-  ...['dhcp', 'tftp', 'http', 'tracker', 'swarm', 'git', 'dashboard', 'reconcile'].map(shell),
+  ...['admin', 'dhcp', 'tftp', 'http', 'tracker', 'swarm', 'git', 'dashboard', 'reconcile'].map(shell),
   { files: /^runtime\/(cli|lab)\//, may: /./ },
   { files: /^runtime\//, may: /^(runtime\/(?!cli|lab)|pipeline\/(definition|bundle|store)\/|node:|[a-z@])/ },
   { files: /^bootstrap\/agent\//, may: /^(bootstrap\/(agent|swarm-node)\/|pipeline\/bundle\/|std$|os$)/ },

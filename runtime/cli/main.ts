@@ -8,6 +8,7 @@ import { keygenCommand } from './keygen.ts';
 import { labCommand } from './lab.ts';
 import { nodeCommand } from './node.ts';
 import { nodesCommand } from './nodes.ts';
+import { pokeCommand } from './poke.ts';
 import { publishCommand } from './publish.ts';
 import { runCommand } from './run.ts';
 import { statusCommand } from './status.ts';
@@ -35,6 +36,7 @@ const verbs = [
   statusCommand,
   nodesCommand,
   nodeCommand,
+  pokeCommand,
   labCommand,
 ];
 for (const verb of verbs) program.addCommand(verb().exitOverride());

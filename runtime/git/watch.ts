@@ -24,12 +24,17 @@ export interface WatchOptions {
 const settleMs = 30;
 
 /** Follows the repository by polling, which is the truth, and by file events, which are a hint. */
-export function watchRepository(options: WatchOptions): Component {
-  return { name: 'git', run: (signal) => run(options, signal) };
+export function watchRepository(options: WatchOptions): Watcher {
+  const bell = openBell();
+  return { name: 'git', poke: bell.ring, run: (signal) => run(options, bell, signal) };
 }
 
-async function run(options: WatchOptions, signal: AbortSignal): Promise<void> {
-  const bell = openBell();
+/** `poke` asks the remote now. */
+export interface Watcher extends Component {
+  poke(): void;
+}
+
+async function run(options: WatchOptions, bell: Bell, signal: AbortSignal): Promise<void> {
   const watchers = options.local ? watchLocal(options.local, bell.ring) : [];
   signal.addEventListener('abort', bell.ring, { once: true });
   try {
@@ -71,7 +76,12 @@ function watchLocal({ gitPath, commonPath }: LocalRepository, ring: () => void):
 }
 
 /** Something to wait for: rung while nobody waits, the next wait ends at once. */
-function openBell(): { ring: () => void; wait: (limitMs: number) => Promise<void> } {
+interface Bell {
+  readonly ring: () => void;
+  readonly wait: (limitMs: number) => Promise<void>;
+}
+
+function openBell(): Bell {
   let rung = false;
   let wake: (() => void) | undefined;
   return {

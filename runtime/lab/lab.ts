@@ -113,7 +113,7 @@ function lab(options: LabOptions, parts: Parts): Lab {
     reportUp: async (node, startedMs) => {
       const session = parseSessionId((await statusOf(node))?.session);
       const report = { session, mac: node.mac, phase: 'up', uptimeMs: Math.round(startedMs) } as const;
-      await askSocket(`${place.statePath}/control.sock`, '/v1/report', formatReport(report));
+      await askSocket(`${place.statePath}/control.sock`, '/v1/report', { body: formatReport(report) });
     },
     close: async () => {
       stop.abort();

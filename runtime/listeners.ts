@@ -1,0 +1,88 @@
+import { join } from 'node:path';
+import type { BootReport } from '#bundle/boot-report.ts';
+import type { Fault } from '#bundle/fault.ts';
+import { addAdminRoutes } from './admin/route.ts';
+import { adminRoutes } from './admin/routes.ts';
+import { bootAnswers } from './boot-answers.ts';
+import type { Changes } from './changes.ts';
+import type { Component } from './component.ts';
+import type { Here } from './here.ts';
+import { type BootAnswers, bootListener } from './http/boot-listener.ts';
+import { listener, parseListenAddress } from './http/listen.ts';
+import { type StatusAnswers, statusListener } from './http/status-listener.ts';
+import type { Metrics } from './metrics.ts';
+import type { NodeTable } from './node-table.ts';
+import type { Sockets } from './packet-servers.ts';
+import { blobsOf } from './reconcile/desired.ts';
+import type { Follower } from './reconcile/follow.ts';
+import type { Reconciler } from './reconcile/loop.ts';
+import type { Serving } from './serving.ts';
+import { controlSocketPath } from './state-lock.ts';
+import { controlAnswers, statusAnswers } from './status-answers.ts';
+import { openSwarmNeeds } from './swarm-needs.ts';
+import type { Tracker } from './tracker/http.ts';
+import type { Watching } from './watching.ts';
+
+/** What the listeners answer from. */
+export interface Parts {
+  readonly metrics: Metrics;
+  readonly changes: Changes;
+  readonly table: NodeTable;
+  readonly tracker: Tracker;
+  readonly serving: Serving;
+  readonly reconciler: Reconciler;
+  readonly follower: Follower;
+  readonly watching: Watching;
+  readonly sockets: Sockets;
+}
+
+const now = () => Date.now();
+
+/** Three of them: for nodes, for people, and for administration on this machine. */
+export function listeners(here: Here, parts: Parts): readonly Component[] {
+  const { options, site, address, store } = here;
+  const boot = { kind: 'tcp', host: address.address, port: site.network.http.port } as const;
+  const blobsPath = join(store.path, 'blobs');
+  const status = answersForPeople(here, parts);
+  const onBusy = ({ code, message }: Fault, from: string) => options.log.warn({ code, address: from }, message);
+  return [
+    listener('boot-http', bootListener({ answers: answersForNodes(here, parts), blobsPath, onBusy }), boot),
+    listener('status-http', statusListener(status), parseListenAddress(site.network.status)),
+    control(here, { ...parts, status }),
+  ];
+}
+
+function control({ options }: Here, parts: Parts & { readonly status: StatusAnswers }): Component {
+  const { status, table, watching, reconciler } = parts;
+  const socket = { kind: 'unix', path: controlSocketPath(options.statePath), mode: 0o600 } as const;
+  const take = (report: BootReport) => void table.take({ kind: 'report', atMs: now(), address: '', report });
+  const routes = adminRoutes({
+    poke() {
+      watching.poke();
+      reconciler.ring();
+    },
+  });
+  return listener('control', addAdminRoutes(statusListener(controlAnswers(status, take)), routes), socket);
+}
+
+/** What nodes ask for. */
+function answersForNodes({ store }: Here, parts: Parts): BootAnswers {
+  const { table, tracker, serving, reconciler, follower } = parts;
+  const menu = () => serving.current().menu;
+  return bootAnswers({
+    ...{ offers: table.offers, take: table.take, tracker, now, conditions: follower.conditions },
+    needs: openSwarmNeeds({ sessions: table.nodes.list, menu, now }),
+    server: () => serving.current().server,
+    blobsPath: join(store.path, 'blobs'),
+    blobPath: (digest) => (blobsOf(reconciler.observed()).has(digest) ? store.blobPath(digest) : undefined),
+  });
+}
+
+/** What people and scrapers ask for. */
+function answersForPeople({ site }: Here, parts: Parts): StatusAnswers {
+  const { table, metrics, changes, serving, reconciler, follower, watching, sockets } = parts;
+  return statusAnswers({
+    ...{ site: site.site, table, changes, metrics, served: serving.current, conditions: follower.conditions },
+    ...{ reconciler, gitTrouble: watching.trouble, dhcpIgnored: sockets.ignored, now },
+  });
+}

@@ -1,0 +1,33 @@
+import type { Fault } from '#bundle/fault.ts';
+import type { Component } from './component.ts';
+import { watchRepository } from './git/watch.ts';
+import type { Here } from './here.ts';
+import type { Follower } from './reconcile/follow.ts';
+
+/** Following the repository: offers each new revision to the follower, and remembers why it cannot be read. */
+export interface Watching {
+  readonly component: Component;
+  readonly trouble: () => Fault | undefined;
+  /** Asks the repository now. */
+  poke(): void;
+}
+
+export function openWatching(
+  { options, site, mirror, remote }: Here,
+  { follower, onTrouble }: { readonly follower: Follower; readonly onTrouble: () => void },
+): Watching {
+  let trouble: Fault | undefined;
+  const component = watchRepository({
+    ...{ mirror, pollMs: site.git.pollMs, log: options.log, random: () => Math.random() },
+    ...(remote.local && { local: remote.local }),
+    onRevision: (revision) => {
+      trouble = undefined;
+      follower.offer(revision);
+    },
+    onFault: (fault) => {
+      trouble = fault;
+      onTrouble();
+    },
+  });
+  return { component, trouble: () => trouble, poke: component.poke };
+}
