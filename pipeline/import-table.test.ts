@@ -20,6 +20,7 @@ const pure = [
   'runtime/swarm/(policy|policy-state|wire)',
   'runtime/reconcile/(desired|diff|outcome)',
   'runtime/dashboard/view',
+  'runtime/history/(commit|event|lines)',
 ].join('|');
 const common = `runtime/(boot/|component\\.ts|log\\.ts|metrics\\.ts|temporary\\.ts)|pipeline/(bundle|store)/`;
 const shell = (folder: string): Rule => ({
@@ -42,7 +43,7 @@ const rules: readonly Rule[] = [
     may: new RegExp(`^(${pure})\\.ts$|^${contract}`),
     mayTypes: /^pipeline\/definition\//,
   },
-  ...['admin', 'dhcp', 'tftp', 'http', 'tracker', 'swarm', 'git', 'dashboard', 'reconcile'].map(shell),
+  ...['admin', 'dhcp', 'tftp', 'http', 'tracker', 'swarm', 'git', 'history', 'dashboard', 'reconcile'].map(shell),
   { files: /^runtime\/(cli|lab)\//, may: /./ },
   { files: /^runtime\//, may: /^(runtime\/(?!cli|lab)|pipeline\/(definition|bundle|store)\/|node:|[a-z@])/ },
   { files: /^bootstrap\/agent\//, may: /^(bootstrap\/(agent|swarm-node)\/|pipeline\/bundle\/|std$|os$)/ },

@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
 import { parseSessionId } from '#bundle/digest.ts';
 import type { BootEvent } from './boot/event.ts';
+import type { Menu } from './boot/menu.ts';
 import { openChanges } from './changes.ts';
 import { type Component, runAll } from './component.ts';
 import { openFollowerOf, openReconcilerOf, openServingOf } from './following.ts';
@@ -10,6 +11,7 @@ import { listeners } from './listeners.ts';
 import { openMetrics } from './metrics.ts';
 import { type NodeTable, openNodeTable } from './node-table.ts';
 import { openSockets } from './packet-servers.ts';
+import { openRecorder, type Recorder } from './recorder.ts';
 import { lockState } from './state-lock.ts';
 import { Seeder } from './swarm/seeder.ts';
 import { createTracker } from './tracker/http.ts';
@@ -54,13 +56,23 @@ async function compose(here: Here): Promise<readonly Component[]> {
   const seeder = openSeeder(here, { table, emit });
   const tracker = openTracker(here, { table, emit, seeder });
   const serving = openServingOf(here, seeder);
-  const reconciler = openReconcilerOf(here, { serving, seeder, tracker, table });
-  const follower = openFollowerOf(here, { reconciler, onChange: changes.tell });
+  const recorder = await openRecorderOf(here);
+  const onMenu = ({ catalog }: Menu) => {
+    changes.tell();
+    // What the follower publishes it records itself, with the time that it took.
+    if (!follower.conditions().building) void recorder.found(catalog);
+  };
+  const reconciler = openReconcilerOf(here, { serving, seeder, tracker, table, onMenu });
+  const follower = openFollowerOf(here, { reconciler, recorder, onChange: changes.tell });
   const watching = openWatching(here, { follower, onTrouble: changes.tell });
   const sockets = await openSockets(here, { serving, emit, table });
   await reconciler.once();
   const parts = { metrics, changes, table, tracker, serving, reconciler, follower, watching, sockets };
   return [...sockets.components, seeder, ...listeners(here, parts), table, reconciler, follower, watching.component];
+}
+
+function openRecorderOf({ options: { statePath, log }, mirror }: Here): Promise<Recorder> {
+  return openRecorder({ statePath, mirrorPath: mirror.path, log, now });
 }
 
 type Known = { readonly table: NodeTable; readonly emit: (event: BootEvent) => void };

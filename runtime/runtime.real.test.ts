@@ -13,6 +13,7 @@ import { parseCatalog } from '#bundle/catalog.ts';
 import { parsePublicKey, verifySignature } from '#bundle/signature.ts';
 import { nodeVerifier } from '#store/ed25519.ts';
 import type { Status } from './dashboard/view.ts';
+import type { HistoryEvent } from './history/event.ts';
 
 const execute = promisify(execFile);
 const here = fileURLToPath(new URL('.', import.meta.url));
@@ -86,6 +87,14 @@ async function status(): Promise<Status> {
   return JSON.parse(await ask('/v1/status')) as Status;
 }
 const soon = { timeout: 20_000, interval: 50 };
+async function history(): Promise<readonly HistoryEvent[]> {
+  const argv = [join(here, 'cli/main.ts'), 'history', '--json', '--state', statePath];
+  const { stdout } = await execute(process.execPath, argv);
+  return stdout
+    .trim()
+    .split('\n')
+    .map((line) => JSON.parse(line) as HistoryEvent);
+}
 const tryStatus = () => status().catch(() => undefined);
 
 async function inClient(...argv: string[]): Promise<string> {
@@ -220,6 +229,20 @@ describe('the runtime, in the order of a life', () => {
     expect(await readFile(join(folder, 'log'), 'utf8')).toContain('"serving"');
   });
 
+  it('tells in its history what became of each commit', async () => {
+    expect(await history()).toMatchObject([
+      {
+        result: 'published',
+        revision: git('rev-parse', 'HEAD'),
+        author: 'test',
+        subject: expect.stringContaining('Revert'),
+      },
+      { result: 'refused', subject: 'next', faults: [{ file: 'boot.config.yaml', line: 8 }, { line: 5 }] },
+      { result: 'published', subject: 'next', serial: expect.any(Number), seconds: expect.any(Number) },
+      { result: 'published', serial: first.serial },
+    ]);
+  });
+
   it('keeps a second runtime out of its state directory, and names its pid', async () => {
     const pid = (await readFile(join(statePath, 'run.lock'), 'utf8')).trim();
     const argv = [join(here, 'cli/main.ts'), 'run', '--state', statePath];
@@ -262,5 +285,6 @@ describe('the runtime, in the order of a life', () => {
     await end('SIGTERM');
     expect(runtime.exitCode).toBe(0);
     expect((await execute('ip', ['netns', 'pids', server])).stdout).toBe('');
+    expect((await history()).length).toBe(4);
   });
 });

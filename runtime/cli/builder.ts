@@ -1,6 +1,6 @@
 import { dirname, resolve } from 'node:path';
 import type { Command } from 'commander';
-import type { Fault } from '#bundle/fault.ts';
+import { Fault } from '#bundle/fault.ts';
 import type { Definitions } from '#definition/definitions.ts';
 import type { DefinitionFiles } from '#definition/files.ts';
 import type { Commit } from '#definition/revision-files.ts';
@@ -111,6 +111,12 @@ async function headOf(directory: string): Promise<Commit> {
     revision: parseRevision('0'.repeat(40)),
     committedAt: new Date(0).toISOString(),
   }));
+}
+
+/** @param name of the option @throws Fault `USAGE` */
+export function wholeNumber(text: string, name: string): number {
+  if (/^[1-9][0-9]{0,5}$/.test(text)) return Number(text);
+  throw new Fault('USAGE', `Cannot use ${name} ${JSON.stringify(text)}: expected a whole number from 1 on`);
 }
 
 function withSlash(path: string): string {

@@ -4,6 +4,7 @@ import { Command } from 'commander';
 import { bootstrapCommand } from './bootstrap.ts';
 import { buildCommand } from './build.ts';
 import { failWith } from './exit.ts';
+import { historyCommand } from './history.ts';
 import { keygenCommand } from './keygen.ts';
 import { labCommand } from './lab.ts';
 import { nodeCommand } from './node.ts';
@@ -36,6 +37,7 @@ const verbs = [
   statusCommand,
   nodesCommand,
   nodeCommand,
+  historyCommand,
   pokeCommand,
   labCommand,
 ];

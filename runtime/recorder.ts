@@ -1,0 +1,38 @@
+import type { Revision } from '#bundle/digest.ts';
+import { readCommitSummary } from './commit-summary.ts';
+import { historyEvent } from './history/event.ts';
+import { historyPath, openHistory } from './history/file.ts';
+import type { Log } from './log.ts';
+import type { Result } from './reconcile/outcome.ts';
+
+export interface RecorderOptions {
+  readonly statePath: string;
+  /** The bare repository that knows the commits. */
+  readonly mirrorPath: string;
+  readonly log: Log;
+  readonly now: () => number;
+}
+
+/** Keeps what became of each revision. */
+export interface Recorder {
+  /** @param seconds from the start of the work; absent: it was found published */
+  record(result: Result, seconds?: number): Promise<void>;
+  /** What is served, whoever published it: recorded unless it is known. */
+  found(served: { readonly revision: Revision; readonly serial: number }): Promise<void>;
+}
+
+export async function openRecorder({ statePath, mirrorPath, log, now }: RecorderOptions): Promise<Recorder> {
+  const history = await openHistory(historyPath(statePath), log);
+
+  async function record(result: Result, seconds?: number): Promise<void> {
+    const commit = result.revision && (await readCommitSummary(mirrorPath, result.revision));
+    const known = { ...(commit && { commit }), ...(seconds !== undefined && { seconds }) };
+    await history.add(historyEvent({ result, atMs: now(), ...known }));
+  }
+  return {
+    record,
+    async found({ revision, serial }) {
+      if (serial > history.lastSerial()) await record({ kind: 'published', revision, serial });
+    },
+  };
+}
