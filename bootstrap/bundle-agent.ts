@@ -1,9 +1,18 @@
+import { readFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
-import { rolldown } from 'rolldown';
 import { Fault } from '#bundle/fault.ts';
 
-/** The agent as one module for QuickJS; `std` and `os` are QuickJS's own. The same sources give the same text. */
+/**
+ * The agent as one module for QuickJS; `std` and `os` are QuickJS's own. The same sources give the same text. An
+ * installed package brings that text instead of the sources.
+ */
 export async function bundleAgent(): Promise<string> {
+  const packed = await readFile(new URL('agent.js', import.meta.url), 'utf8').catch(() => undefined);
+  return packed ?? bundleSources();
+}
+
+async function bundleSources(): Promise<string> {
+  const { rolldown } = await import('rolldown');
   const bundle = await rolldown({
     cwd: fileURLToPath(new URL('..', import.meta.url)),
     input: 'bootstrap/agent/main.ts',

@@ -19,6 +19,9 @@ import { verifyCommand } from './verify.ts';
 // Halves the processor time of a start. Beside the packages, where only who installed them can write.
 enableCompileCache(fileURLToPath(new URL('../../node_modules/.cache/node', import.meta.url)));
 
+// `boottorrent … | head`: who no longer reads has had enough.
+process.stdout.on('error', (error: NodeJS.ErrnoException) => process.exit(error.code === 'EPIPE' ? 0 : 1));
+
 const program = new Command('boottorrent')
   .description('Network boot for clusters: a git repository says what runs, every machine helps to deliver it')
   .addHelpText(

@@ -5,6 +5,7 @@ import { fileURLToPath } from 'node:url';
 import { Command } from 'commander';
 import type { SiteFile } from '#definition/site-schema.ts';
 import { openLog } from '../log.ts';
+import { programPath } from '../program.ts';
 import { checkUnlocked } from '../state-lock.ts';
 import { findPlace, loadSiteHere, type Place, type PlaceFlags, withPlace } from './builder.ts';
 import { exitOnSignal } from './signal.ts';
@@ -15,7 +16,6 @@ interface Flags extends PlaceFlags {
 }
 
 const launcher = fileURLToPath(new URL('../sockets/launch.pl', import.meta.url));
-const main = fileURLToPath(new URL('main.ts', import.meta.url));
 
 /** `boottorrent run`: the runtime, until SIGTERM or Ctrl+C. */
 export function runCommand(): Command {
@@ -83,7 +83,7 @@ async function glanceAtNetwork({ configPath, overlay }: Place): Promise<NetworkG
 
 /** Where nodes are served from a network without a way out, builds still need the Debian archive. */
 function builder({ builderNetns }: Flags): readonly string[] {
-  const program = [process.execPath, main];
+  const program = [process.execPath, programPath];
   return builderNetns === undefined ? program : ['nsenter', `--net=${builderNetns}`, ...program];
 }
 

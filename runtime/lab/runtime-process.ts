@@ -2,11 +2,9 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { createWriteStream } from 'node:fs';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { Fault } from '#bundle/fault.ts';
+import { programPath } from '../program.ts';
 import { inside, type LabNetwork } from './network.ts';
-
-const main = fileURLToPath(new URL('../cli/main.ts', import.meta.url));
 
 export interface RuntimeProcessOptions {
   readonly network: LabNetwork;
@@ -34,7 +32,7 @@ export async function startRuntime(options: RuntimeProcessOptions): Promise<Runt
   const place = ['--config', configPath, '--state', statePath, '--overlay', overlayPath];
   // The lab's network has no way out; images are built where this process is, which can reach a mirror.
   const builder = ['--builder-netns', `/proc/${process.pid}/ns/net`];
-  const run = [process.execPath, main, 'run', ...place, ...builder];
+  const run = [process.execPath, programPath, 'run', ...place, ...builder];
   // The server's namespace has no way out: builds run in the lab's own, which has.
   const argv = inside(network.server, [...run, '--builder-netns', `/proc/${process.pid}/ns/net`]);
   const logPath = join(statePath, 'runtime.log');
