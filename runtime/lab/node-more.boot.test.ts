@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs';
+import { chmodSync, readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import type { NodeAnswer } from '../dashboard/view.ts';
@@ -20,6 +20,7 @@ import { untilNode } from './until.ts';
 const statePath = fileURLToPath(new URL('../../.boottorrent-test', import.meta.url));
 const direct = { firmware: 'direct', memoryMiB: 768 } as const;
 const [kexec, large, tooLarge, broken, killed, menu, uefi, uefiGuest] = [1, 2, 3, 4, 5, 6, 7, 8] as const;
+const [off, again, failing] = [9, 10, 11] as const;
 const breakpoints = ['net', 'ticket', 'download', 'verify', 'load', 'execute'] as const;
 
 const groups: readonly (readonly [number, string, string?])[] = [
@@ -30,6 +31,9 @@ const groups: readonly (readonly [number, string, string?])[] = [
   [killed, 'large'],
   [uefi, 'hardware-report'],
   [uefiGuest, 'memtest-uefi'],
+  [off, 'report-off'],
+  [again, 'report-again'],
+  [failing, 'report-failing'],
 ];
 
 /** Every character that some shell, boot loader or parser treats in its own way. */
@@ -42,6 +46,9 @@ describe.runIf(process.env.BT_TEST === 'all')('the node', () => {
   beforeAll(async () => {
     site = makeTestSite();
     site.write('images/memtest-uefi/image.yaml', memtestUefi);
+    writeReport(site, 'report-off', (text) => text.replace('then: stay', 'then: poweroff'));
+    writeReport(site, 'report-again', (text) => text.replace('then: stay', 'then: reboot'));
+    writeReport(site, 'report-failing', (text) => text);
     site.write('images/debian-installer/image.yaml', (text) =>
       text.replace(/^cmdline: .*$/m, () => `cmdline: ${JSON.stringify(cmdline)}`),
     );
@@ -136,6 +143,34 @@ describe.runIf(process.env.BT_TEST === 'all')('the node', () => {
     expect(seen.image).toBe('hardware-report');
   });
 
+  it('exec: the node goes off, or starts anew, when the program has ended', async () => {
+    const node = await lab.powerOn({ ...direct, index: off });
+    await node.ended;
+    expect(await lab.statusOf(node)).toMatchObject({ image: 'report-off', phase: 'ended', exitStatus: 0 });
+    const other = await lab.powerOn({ firmware: 'bios', memoryMiB: 768, index: again });
+    const { session } = await untilNode(lab, other, ({ phase }) => phase === 'ended');
+    const seen = await untilNode(lab, other, (one) => one.session !== session && one.phase === 'ended');
+    expect(seen).toMatchObject({ image: 'report-again', exitStatus: 0 });
+    expect((await answerOf(other)).earlier[0]).toMatchObject({ session, result: 'ended' });
+  });
+
+  it('a release that fails three times on a node: it gets the one that came up there, and the status says so', async () => {
+    const node = await lab.powerOn({ firmware: 'bios', memoryMiB: 768, index: failing });
+    const good = await untilNode(lab, node, ({ phase }) => phase === 'ended');
+    writeReport(site, 'report-failing', (text) => text.replace('hardware-report, --pci', 'no-such-program'));
+    const revision = site.commit('site: a release that fails');
+    await waitReady(lab, { revision, signal: AbortSignal.timeout(120_000) });
+    for (let boot = 1; boot <= 3; boot++) {
+      await node.reset();
+      const seen = await untilNode(lab, node, ({ phase }) => phase === 'failed');
+      expect(seen.fault?.code).toBe('IMAGE_INVALID');
+    }
+    await node.reset();
+    const seen = await untilNode(lab, node, ({ phase }) => phase === 'ended');
+    expect(seen.version).toBe(good.version);
+    expect(seen.fallback).toMatchObject({ image: 'report-failing', to: good.version, failedBoots: 3 });
+  });
+
   it('exec on a UEFI node', async () => {
     const node = await lab.powerOn({ firmware: 'uefi', memoryMiB: 768, index: uefi });
     const seen = await untilNode(lab, node, ({ phase }) => phase === 'ended');
@@ -155,6 +190,15 @@ describe.runIf(process.env.BT_TEST === 'all')('the node', () => {
     return JSON.parse(await askSocket(statusSocket(lab.statePath), `/v1/nodes/${node.mac}`)) as NodeAnswer;
   }
 });
+
+/** A copy of the hardware report under another name. */
+function writeReport(site: TestSite, name: string, change: (text: string) => string): void {
+  const text = readFileSync(`${site.path}/images/hardware-report/image.yaml`, 'utf8');
+  site.write(`images/${name}/image.yaml`, change(text).replace(/^title: .*$/m, `title: ${name}`));
+  const program = 'overlay/usr/local/bin/hardware-report';
+  site.write(`images/${name}/${program}`, readFileSync(`${site.path}/images/hardware-report/${program}`, 'utf8'));
+  chmodSync(`${site.path}/images/${name}/${program}`, 0o755);
+}
 
 const memtestUefi = `title: Memtest86+ in a virtual machine with UEFI
 arch: amd64
