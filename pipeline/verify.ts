@@ -1,10 +1,10 @@
 import { type BlobRef, type Catalog, parseTrustedComment, type Release } from '#bundle/catalog.ts';
 import { Fault } from '#bundle/fault.ts';
-import { type Manifest, manifestLimitBytes, parseManifest, swarmFiles } from '#bundle/manifest.ts';
-import { checkMetainfo, parseMetainfo, torrentLimitBytes } from '#bundle/metainfo.ts';
+import { type Manifest, parseManifest, swarmFiles } from '#bundle/manifest.ts';
+import { checkMetainfo, parseMetainfo } from '#bundle/metainfo.ts';
 import type { PublicKey } from '#bundle/signature.ts';
 import { digestOfFile } from './store/digest.ts';
-import { readPublishedCatalog } from './store/published-catalog.ts';
+import { readPart, readPublishedCatalog } from './store/published-catalog.ts';
 import type { Store } from './store/store.ts';
 import { infoHashOf } from './torrent.ts';
 
@@ -39,7 +39,7 @@ export async function verifyPublished(store: Store, keys: readonly PublicKey[]):
 }
 
 async function verifyRelease(store: Store, release: Release): Promise<readonly BlobRef[]> {
-  const manifest = parseManifest((await store.readBlob(release.manifest.digest, manifestLimitBytes)).toString());
+  const manifest = parseManifest((await readPart(store, 'manifest', release.manifest.digest)).toString());
   await verifyTorrent(store, { release, manifest });
   const files = manifest.files.map(({ sha256, sizeBytes }) => ({ digest: sha256, sizeBytes }));
   for (const file of files) await verifyFile(store, file);
@@ -51,7 +51,7 @@ async function verifyTorrent(
   { release, manifest }: { readonly release: Release; readonly manifest: Manifest },
 ): Promise<void> {
   if (!release.torrent) return;
-  const torrent = await store.readBlob(release.torrent.digest, torrentLimitBytes);
+  const torrent = await readPart(store, 'torrent', release.torrent.digest);
   if (infoHashOf(torrent) !== release.torrent.infoHash) {
     throw new Fault('TORRENT_MISMATCH', `Cannot accept the torrent of ${release.name}: its infohash is another one`);
   }

@@ -81,7 +81,8 @@ function verifyRelease(
   const imageManifest = verifyManifest(host, image, ticket.image.manifest);
   const verifiedParts = parts.map(({ name, release }) => {
     const hint = ticket.parts.find((part) => part.name === name) ?? { manifest: '' };
-    return { name, manifest: verifyManifest(host, release, hint.manifest), hint };
+    const { torrent } = release;
+    return { name, manifest: verifyManifest(host, release, hint.manifest), hint, ...(torrent && { torrent }) };
   });
   reporter.setImage({ name: image.name, manifest: image.manifest.digest });
   reporter.say('verify', `this node boots ${image.name}@${version(image.manifest.digest)} (${image.start.method})`);

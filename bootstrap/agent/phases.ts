@@ -1,5 +1,5 @@
 import type { BootTicket, TicketRelease } from '#bundle/boot-ticket.ts';
-import type { Catalog, ImageRelease, Release } from '#bundle/catalog.ts';
+import type { Catalog, ImageRelease, Release, TorrentRef } from '#bundle/catalog.ts';
 import type { Mac } from '#bundle/digest.ts';
 import { Fault } from '#bundle/fault.ts';
 import { type Arch, filesOf, type Manifest, type ManifestFile, type Role } from '#bundle/manifest.ts';
@@ -21,6 +21,8 @@ export interface Delivery {
   readonly manifest: Manifest;
   readonly files: readonly ManifestFile[];
   readonly hint: TicketRelease;
+  /** What the signed catalog says of the torrent in `hint`. */
+  readonly torrent?: TorrentRef;
 }
 
 /** Squashfs files of a root filesystem, the first is the lowest layer, and of kernel modules, to be laid over each other. */
@@ -87,7 +89,7 @@ export interface Verified {
   /** The image's command line and the group's, exactly as written. */
   readonly cmdline: string;
   readonly imageManifest: Manifest;
-  readonly parts: readonly { readonly name: PartName; readonly manifest: Manifest; readonly hint: TicketRelease }[];
+  readonly parts: readonly (Pick<Delivery, 'manifest' | 'hint' | 'torrent'> & { readonly name: PartName })[];
 }
 
 /** The initrd of an image that is made from Debian's packages has this name: a promise of the signed manifest. */
@@ -150,9 +152,13 @@ function folderOf(delivery: Delivery): string {
   return `files/${delivery.folder}/${delivery.manifest.name}`;
 }
 
-function deliveriesOf(ticket: BootTicket, { imageManifest, parts }: Verified): readonly Delivery[] {
-  const image = { folder: 'image', manifest: imageManifest, files: imageManifest.files, hint: ticket.image } as const;
-  return [image, ...parts.map(({ name, manifest, hint }) => ({ folder: name, manifest, files: manifest.files, hint }))];
+function deliveriesOf(ticket: BootTicket, { image, imageManifest, parts }: Verified): readonly Delivery[] {
+  const { torrent } = image;
+  const about = { manifest: imageManifest, files: imageManifest.files, hint: ticket.image };
+  return [
+    { folder: 'image', ...about, ...(torrent && { torrent }) },
+    ...parts.map(({ name, ...part }) => ({ folder: name, files: part.manifest.files, ...part })),
+  ];
 }
 
 function startPhase(deliveries: readonly Delivery[], { image, cmdline }: Verified): StartPhase {

@@ -86,9 +86,9 @@ function runDownload(host: Host, phase: Extract<Phase, { kind: 'download' }>, op
   const { server, session } = options.parameters;
   const { reporter, paths, keyed, verified, progress } = options;
   options.stop('download');
-  for (const { folder, hint, manifest, files } of phase.deliveries) {
-    const torrent = verifyTorrent(hint, { manifest, files, announce: `${server}/announce/${session}` });
-    host.writeBytes(torrentPath(paths.run, folder), torrent);
+  for (const delivery of phase.deliveries) {
+    const torrent = verifyTorrent(host, delivery, `${server}/announce/${session}`);
+    host.writeBytes(torrentPath(paths.run, delivery.folder), torrent);
   }
   const { totalBytes } = phase;
   reporter.report('download', { doneBytes: 0, totalBytes });

@@ -4,7 +4,7 @@ import { encodeBase64 } from '#bundle/base64.ts';
 import { type Catalog, formatCatalog, formatTrustedComment, type Release } from '#bundle/catalog.ts';
 import { type Digest, type InfoHash, parseRevision } from '#bundle/digest.ts';
 import { formatManifest, type Manifest, type ManifestFile } from '#bundle/manifest.ts';
-import { encodeMetainfo } from '#bundle/metainfo.ts';
+import { encodeMetainfo, withAnnounce } from '#bundle/metainfo.ts';
 import { createSignature, formatPublicKeyFile, formatSignature, type SecretKey } from '#bundle/signature.ts';
 import { digestOf } from '#store/digest.ts';
 import { generateSecretKey, nodeSigner } from '#store/ed25519.ts';
@@ -64,8 +64,11 @@ function sign(text: string, { by = key, serial = 7 }: { by?: SecretKey; serial?:
   return { catalog: text, signature: formatSignature(signature) };
 }
 
-function torrent(files: readonly { name: string; sizeBytes: number }[], name = 'os'): string {
-  const pieces = new Uint8Array(20);
+function torrent(
+  files: readonly { name: string; sizeBytes: number }[],
+  name = 'os',
+  pieces = new Uint8Array(20),
+): string {
   return encodeBase64(encodeMetainfo({ name, pieceLengthBytes: 16_384, files, pieces }));
 }
 
@@ -123,14 +126,22 @@ it('verifyFile() refuses a changed byte and another length', () => {
   expect(() => verifyFile(host, `${path}-absent`, file)).toThrow(code('FILE_DIGEST_MISMATCH'));
 });
 
-it('verifyTorrent() refuses other files, another folder, and what is no torrent', () => {
-  const check = (text: string) =>
-    verifyTorrent({ manifest: '', torrent: text }, { manifest, files: [file], announce: 'http://10.0.0.1/announce/x' });
+it('verifyTorrent() refuses other files, another folder, other bytes, and what is no torrent', () => {
   const own = { name: file.name, sizeBytes: file.sizeBytes };
-  expect(Buffer.from(check(torrent([own]))).toString('latin1')).toContain('http://10.0.0.1/announce/x');
+  const text = torrent([own]);
+  const bytes = Buffer.from(text, 'base64');
+  const signed = { digest: digestOf(bytes), sizeBytes: bytes.length, infoHash: 'e'.repeat(40) as InfoHash };
+  const check = (text: string) => {
+    const delivery = { manifest, files: [file], hint: { manifest: '', torrent: text }, torrent: signed };
+    return verifyTorrent(host, delivery, 'http://10.0.0.1/announce/x');
+  };
+  expect(Buffer.from(check(text)).toString('latin1')).toContain('http://10.0.0.1/announce/x');
+  const announced = withAnnounce(bytes, 'http://10.9.9.9/announce/y');
+  expect(Buffer.from(check(encodeBase64(announced))).toString('latin1')).not.toContain('10.9.9.9');
   expect(() => check(torrent([{ ...own, sizeBytes: 5 }]))).toThrow(code('TORRENT_MISMATCH'));
   expect(() => check(torrent([own, { name: 'more', sizeBytes: 1 }]))).toThrow(code('TORRENT_MISMATCH'));
   expect(() => check(torrent([own], 'other'))).toThrow(code('TORRENT_MISMATCH'));
+  expect(() => check(torrent([own], 'os', new Uint8Array(20).fill(1)))).toThrow(code('TORRENT_DIGEST_MISMATCH'));
   expect(() => check('AAAA')).toThrow(code('TORRENT_INVALID'));
   expect(() => check('not base64')).toThrow(code('TORRENT_INVALID'));
 });

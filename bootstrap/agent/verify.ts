@@ -1,12 +1,12 @@
 import { decodeBase64 } from '#bundle/base64.ts';
-import type { TicketRelease } from '#bundle/boot-ticket.ts';
 import { type BlobRef, type Catalog, parseCatalog, parseTrustedComment, type Release } from '#bundle/catalog.ts';
 import { Fault } from '#bundle/fault.ts';
 import { type Manifest, type ManifestFile, parseManifest } from '#bundle/manifest.ts';
 import { checkMetainfo, encodeMetainfo, parseMetainfo, withAnnounce } from '#bundle/metainfo.ts';
-import { parsePublicKey, parseSignature } from '#bundle/signature.ts';
+import { parseOwnSignature, parsePublicKey } from '#bundle/signature.ts';
 import { runOrFail } from './command.ts';
 import type { Host } from './host.ts';
+import type { Delivery } from './phases.ts';
 
 /**
  * Checks the catalog's bytes against the keys of this bootstrap, and only then parses them.
@@ -53,19 +53,26 @@ export function verifyManifest(host: Host, release: Release, text: string): Mani
 }
 
 /**
- * A torrent that writes exactly `files`, into a folder with the release's name, and knows no source but our tracker.
- * @throws Fault `TORRENT_INVALID`, `TORRENT_MISMATCH`
+ * The torrent that the signed catalog names: it writes exactly `files`, into a folder with the release's name, and
+ * knows no source but our tracker. The server's own announce URL in it is dropped before its digest is taken.
+ * @throws Fault `TORRENT_INVALID`, `TORRENT_MISMATCH`, `TORRENT_DIGEST_MISMATCH`
  */
-export function verifyTorrent(
-  release: TicketRelease,
-  { manifest, files, announce }: { manifest: Manifest; files: readonly ManifestFile[]; announce: string },
-): Uint8Array {
-  const bytes = decodeBase64(release.torrent ?? '');
+export function verifyTorrent(host: Host, delivery: Omit<Delivery, 'folder'>, announce: string): Uint8Array {
+  const { manifest, files, hint, torrent } = delivery;
+  const bytes = decodeBase64(hint.torrent ?? '');
   if (!bytes) throw new Fault('TORRENT_INVALID', 'Cannot read the torrent: it is not base64');
   const metainfo = parseMetainfo(bytes);
   checkMetainfo(metainfo, files);
-  if (metainfo.name === manifest.name) return withAnnounce(encodeMetainfo(metainfo), announce);
-  throw new Fault('TORRENT_MISMATCH', `Cannot use the torrent: it is named ${metainfo.name}, not ${manifest.name}`);
+  if (metainfo.name !== manifest.name) {
+    throw new Fault('TORRENT_MISMATCH', `Cannot use the torrent: it is named ${metainfo.name}, not ${manifest.name}`);
+  }
+  const own = encodeMetainfo(metainfo);
+  const path = `${host.workPath}/torrent`;
+  host.writeBytes(path, own);
+  if (torrent && isBlob(host, path, torrent)) return withAnnounce(own, announce);
+  throw new Fault('TORRENT_DIGEST_MISMATCH', `Cannot use the torrent of ${manifest.name}: it is not the signed one`, {
+    hint: 'The signed catalog names another torrent: publish again',
+  });
 }
 
 /** Checks length and SHA-256 of a downloaded file. @throws Fault `FILE_DIGEST_MISMATCH` */
@@ -85,7 +92,7 @@ export function isBlob(host: Host, path: string, wanted: BlobRef): boolean {
 
 /** The path of the key that claims to have made the signature. A claim only: minisign checks it. */
 function findKey(host: Host, signature: string, keysPath: string): string {
-  const { keyId } = parseSignature(signature);
+  const { keyId } = parseOwnSignature(signature);
   const paths = host.list(keysPath).map((name) => `${keysPath}/${name}`);
   const key = paths.find((path) => parsePublicKey(host.readText(path) ?? '').keyId === keyId);
   if (key !== undefined) return key;

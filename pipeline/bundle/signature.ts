@@ -117,6 +117,17 @@ export function parseSignature(text: string): Signature {
   return { keyId: keyIdOf(bytes.subarray(2, 10)), bytes: bytes.slice(10), trustedComment: trusted, commentBytes };
 }
 
+/**
+ * Reads a signature that must be as {@link formatSignature} writes it: not one bit of it may differ, not even in the
+ * line that nobody signed.
+ * @throws Fault `BUNDLE_SIGNATURE_INVALID`
+ */
+export function parseOwnSignature(text: string): Signature {
+  const signature = parseSignature(text);
+  if (formatSignature(signature) === text) return signature;
+  throw invalid('it is not as the publisher writes it');
+}
+
 /** The text of a `.minisig` file. */
 export function formatSignature({ keyId, bytes, trustedComment, commentBytes }: Signature): string {
   const line = encodeBase64(join(prehashedTag, keyIdBytes(keyId), bytes));

@@ -22,6 +22,10 @@ const statusByCode: Readonly<Record<string, number>> = {
   TORRENT_MISMATCH: exitStatus.verification,
   BLOB_MISSING: exitStatus.verification,
   BLOB_DIGEST_MISMATCH: exitStatus.verification,
+  CATALOG_DIGEST_MISMATCH: exitStatus.verification,
+  SIGNATURE_DIGEST_MISMATCH: exitStatus.verification,
+  MANIFEST_DIGEST_MISMATCH: exitStatus.verification,
+  TORRENT_DIGEST_MISMATCH: exitStatus.verification,
   STATE_LOCKED: exitStatus.tryLater,
 };
 

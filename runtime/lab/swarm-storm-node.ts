@@ -55,13 +55,12 @@ function run(host: Host, settings: StormNodeSettings): StormNodeResult {
   const release = catalog.images.find((image) => image.name === ticket.imageName);
   if (!release) throw new TypeError(`the catalog has no ${ticket.imageName}`);
   const manifest = verifyManifest(host, release, ticket.image.manifest);
-  const delivery: Delivery = { folder: 'image', manifest, files: manifest.files, hint: ticket.image };
+  const { torrent } = release;
+  const about = { manifest, files: manifest.files, hint: ticket.image, ...(torrent && { torrent }) };
+  const delivery: Delivery = { folder: 'image', ...about };
   for (const name of ['torrents', 'files']) mkdirSync(`${root}/${name}`, { recursive: true });
   const announce = `${server}/announce/${session}`;
-  host.writeBytes(
-    torrentPath(root, 'image'),
-    verifyTorrent(ticket.image, { manifest, files: manifest.files, announce }),
-  );
+  host.writeBytes(torrentPath(root, 'image'), verifyTorrent(host, delivery, announce));
   reporter.setImage({ name: release.name, manifest: release.manifest.digest });
 
   const options = { server, root, totalBytes: release.sizeBytes, reporter };

@@ -129,7 +129,7 @@ it('(f) what did not verify is not started: each lie has its own code, and the t
     ['catalog-byte', 'BUNDLE_SIGNATURE_INVALID'],
     ['foreign-key', 'BUNDLE_KEY_UNKNOWN'],
     ['manifest-byte', 'MANIFEST_DIGEST_MISMATCH'],
-    ['file-and-torrent', 'FILE_DIGEST_MISMATCH'],
+    ['file-and-torrent', 'TORRENT_DIGEST_MISMATCH'],
   ];
   for (const [lie, code] of lies) {
     liar.tell(lie);

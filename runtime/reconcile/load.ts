@@ -1,10 +1,10 @@
 import { parseTrustedComment } from '#bundle/catalog.ts';
 import type { Digest } from '#bundle/digest.ts';
 import { Fault } from '#bundle/fault.ts';
-import { manifestLimitBytes, parseManifest, swarmFiles } from '#bundle/manifest.ts';
-import { checkMetainfo, parseMetainfo, torrentLimitBytes } from '#bundle/metainfo.ts';
+import { parseManifest, swarmFiles } from '#bundle/manifest.ts';
+import { checkMetainfo, parseMetainfo } from '#bundle/metainfo.ts';
 import type { PublicKey } from '#bundle/signature.ts';
-import { readPublishedCatalog } from '#store/published-catalog.ts';
+import { readPart, readPublishedCatalog } from '#store/published-catalog.ts';
 import type { Published, Store } from '#store/store.ts';
 import type { Menu, MenuRelease } from '../boot/menu.ts';
 
@@ -24,15 +24,15 @@ export async function loadMenu(
   }
   const releases = new Map<Digest, MenuRelease>();
   for (const { name, manifest, torrent } of [...catalog.bootstraps, ...catalog.parts, ...catalog.images]) {
-    const manifestText = (await store.readBlob(manifest.digest, manifestLimitBytes)).toString();
+    const manifestText = (await readPart(store, 'manifest', manifest.digest)).toString();
     const parsed = parseManifest(manifestText);
     if (parsed.name !== name) throw new Fault('MANIFEST_INVALID', `Cannot serve ${name}: wrong manifest`);
-    const torrentBytes = torrent && (await store.readBlob(torrent.digest, torrentLimitBytes));
+    const torrentBytes = torrent && (await readPart(store, 'torrent', torrent.digest));
     if (torrentBytes) checkMetainfo(parseMetainfo(torrentBytes), swarmFiles(parsed));
     releases.set(manifest.digest, { manifest: parsed, manifestText, ...(torrentBytes && { torrent: torrentBytes }) });
   }
-  const catalogText = (await store.readBlob(published.catalog, 2 ** 20)).toString();
-  const signature = (await store.readBlob(published.signature, 4096)).toString();
+  const catalogText = (await readPart(store, 'catalog', published.catalog)).toString();
+  const signature = (await readPart(store, 'signature', published.signature)).toString();
   const digests = { catalogDigest: published.catalog, signatureDigest: published.signature };
   return { catalog, ...digests, catalogText, signature, releases };
 }
