@@ -8,6 +8,7 @@ import type { DefinitionFiles } from '#definition/files.ts';
 import type { ImageDefinition } from '#definition/image.ts';
 import { concurrently } from './concurrently.ts';
 import { folderFileLimitBytes, type Gathered, gather, type Workshop } from './image-inputs.ts';
+import { overlayTar } from './overlay.ts';
 import { packBundle } from './pack.ts';
 import { formatInputs, plan, type Step } from './plan.ts';
 import { obtainDebian } from './source/debian.ts';
@@ -140,11 +141,12 @@ async function buildImage(one: {
 }
 
 async function obtain(
-  { inputs, overlay, packages, stagePackages }: Gathered,
+  { inputs, packages, stagePackages }: Gathered,
   options: BuildOptions & { readonly workPath: string },
 ): Promise<readonly SourceFile[]> {
   const { image } = inputs;
   if (image.source.kind === 'debian') {
+    const overlay = await overlayTar(options.files, image.name);
     return obtainDebian({
       ...options,
       image: { ...image.source, arch: image.arch, method: image.start.method },

@@ -1,8 +1,7 @@
-import type { Digest } from '#bundle/digest.ts';
 import { Fault } from '#bundle/fault.ts';
-import type { DefinitionFiles } from '#definition/files.ts';
+import type { ContentId, DefinitionFiles } from '#definition/files.ts';
 import type { ImageDefinition } from '#definition/image.ts';
-import { overlayTar } from './overlay.ts';
+import { overlayInputs } from './overlay.ts';
 import type { ImageInputs } from './plan.ts';
 import { debianRecipe, debianRequest } from './source/debian.ts';
 import { filesRequests } from './source/files.ts';
@@ -32,7 +31,6 @@ export interface Workshop {
 /** An image with everything that its build reads, none of it built yet. */
 export interface Gathered {
   readonly inputs: ImageInputs;
-  readonly overlay: Uint8Array | undefined;
   readonly packages: readonly LockedPackage[];
   /** With a root filesystem for kexec: what its first stage is made of. */
   readonly stagePackages?: readonly LockedPackage[];
@@ -48,7 +46,7 @@ export async function gather(image: ImageDefinition, files: DefinitionFiles, wor
   const lockFile = await readLockFile(files, image.name);
   const options = { ...workshop, ...(lockFile && { lockFile }) };
   if (image.source.kind === 'debian') {
-    const overlay = await overlayTar(files, image.name);
+    const overlay = await overlayInputs(files, image.name);
     const { method } = image.start;
     const debian = { ...image.source, arch: image.arch, method };
     const packages = await lockPackages(debianRequest(debian), options);
@@ -61,17 +59,17 @@ export async function gather(image: ImageDefinition, files: DefinitionFiles, wor
       recipe: await debianRecipe(debian),
       tools: (await workshop.toolRoot()).versions,
     };
-    return { inputs, overlay, packages, stagePackages };
+    return { inputs, packages, stagePackages };
   }
   const packages = await lockOrigins(image, options);
   const inputs: ImageInputs = {
     image,
-    files: await folderDigests(image, files),
+    files: await folderContents(image, files),
     packages: packages.map((one) => one.sha256),
     recipe: 'none',
     tools: {},
   };
-  return { inputs, overlay: undefined, packages };
+  return { inputs, packages };
 }
 
 /** The packages that hold files of an image, each alone: nothing of what they depend on is used. */
@@ -96,14 +94,14 @@ async function readLockFile(
   }
 }
 
-async function folderDigests(
+async function folderContents(
   { name, source }: ImageDefinition,
   files: DefinitionFiles,
-): Promise<Readonly<Record<string, Digest>>> {
-  const digests: Record<string, Digest> = {};
+): Promise<Readonly<Record<string, ContentId>>> {
+  const contents: Record<string, ContentId> = {};
   for (const { origin } of source.kind === 'files' ? source.files : []) {
     if (origin.kind !== 'path') continue;
-    digests[origin.path] = digestOf(await files.read(`images/${name}/${origin.path}`, folderFileLimitBytes));
+    contents[origin.path] = await files.contentId(`images/${name}/${origin.path}`);
   }
-  return digests;
+  return contents;
 }

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { directoryFiles } from '#definition/directory-files.ts';
-import { overlayTar } from './overlay.ts';
+import { overlayInputs, overlayTar } from './overlay.ts';
 
 let directory: string;
 beforeEach(async () => {
@@ -34,4 +34,19 @@ test('overlayTar() of the same files is the same bytes, whatever their dates and
 
 test('overlayTar() is undefined without an overlay', async () => {
   expect(await overlayTar(directoryFiles(directory), 'b')).toBeUndefined();
+});
+
+test('overlayInputs() is the same exactly when the tar is', async () => {
+  const path = join(directory, 'images/a/overlay/motd');
+  const inputs = () => overlayInputs(directoryFiles(directory), 'a');
+  const first = await inputs();
+  await utimes(path, 1, 1);
+  await chmod(path, 0o664);
+  expect(await inputs()).toBe(first);
+  await chmod(path, 0o755);
+  expect(await inputs()).not.toBe(first);
+  await chmod(path, 0o644);
+  await writeFile(path, 'Hello');
+  expect(await inputs()).not.toBe(first);
+  expect(await overlayInputs(directoryFiles(directory), 'b')).toBeUndefined();
 });

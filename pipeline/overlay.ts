@@ -1,6 +1,6 @@
 import { pack } from 'tar-stream';
 import { overlayLimitBytes } from '#definition/definitions.ts';
-import type { DefinitionFiles } from '#definition/files.ts';
+import type { DefinitionFiles, FileEntry } from '#definition/files.ts';
 
 /**
  * A tar of `images/<name>/overlay/`: root owns everything, modes are those that git knows (644 and 755), dates are
@@ -9,7 +9,7 @@ import type { DefinitionFiles } from '#definition/files.ts';
  * @returns undefined where there is no overlay
  */
 export async function overlayTar(files: DefinitionFiles, name: string): Promise<Uint8Array | undefined> {
-  const prefix = `images/${name}/overlay/`;
+  const prefix = overlayPrefix(name);
   const entries = await files.list(prefix);
   if (entries.length === 0) return undefined;
   const tar = pack();
@@ -19,11 +19,33 @@ export async function overlayTar(files: DefinitionFiles, name: string): Promise<
   })();
   for (const { path, kind } of entries) {
     const bytes = await files.read(path, overlayLimitBytes);
-    const mode = kind === 'executable' ? 0o755 : 0o644;
-    const owner = { uid: 0, gid: 0, uname: 'root', gname: 'root' };
-    tar.entry({ name: path.slice(prefix.length), mode, mtime: new Date(0), type: 'file', ...owner }, bytes);
+    tar.entry({ name: path.slice(prefix.length), ...header(kind) }, bytes);
   }
   tar.finalize();
   await collected;
   return Buffer.concat(chunks);
+}
+
+/**
+ * A text that is the same exactly when the tar is: paths, modes and contents by their names in git, none of it read.
+ * @returns undefined where there is no overlay
+ */
+export async function overlayInputs(files: DefinitionFiles, name: string): Promise<string | undefined> {
+  const prefix = overlayPrefix(name);
+  const entries = await files.list(prefix);
+  if (entries.length === 0) return undefined;
+  const inputs: unknown[] = [];
+  for (const { path, kind } of entries) {
+    inputs.push([path.slice(prefix.length), header(kind), await files.contentId(path)]);
+  }
+  return JSON.stringify(inputs);
+}
+
+function overlayPrefix(name: string): string {
+  return `images/${name}/overlay/`;
+}
+
+function header(kind: FileEntry['kind']) {
+  const mode = kind === 'executable' ? 0o755 : 0o644;
+  return { mode, mtime: new Date(0), type: 'file', uid: 0, gid: 0, uname: 'root', gname: 'root' } as const;
 }

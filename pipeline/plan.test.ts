@@ -48,7 +48,7 @@ test.each<[string, Partial<ImageInputs>]>([
   ['need of memory', { image: { ...image, memoryBytes: 2 } }],
   ['suite', { image: { ...image, source: { kind: 'debian', suite: 'forky', packages: ['a', 'b'] } } }],
   ['overlay', { overlay: digestOf('changed') }],
-  ['file', { files: { kernel: digestOf('kernel') } }],
+  ['file', { files: { kernel: 'sha1:1234' } }],
   ['package', { packages: [digestOf('a'), digestOf('c')] }],
   ['recipe', { recipe: digestOf('changed') }],
   ['version of a tool', { tools: { mmdebstrap: '1', tar: '3' } }],

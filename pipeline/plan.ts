@@ -1,14 +1,15 @@
 import type { Release } from '#bundle/catalog.ts';
 import type { Digest } from '#bundle/digest.ts';
+import type { ContentId } from '#definition/files.ts';
 import type { ImageDefinition, ImageSource } from '#definition/image.ts';
 
 /** Everything that the bytes of an image depend on. Title and command line are none of it: they are in the catalog. */
 export interface ImageInputs {
   readonly image: ImageDefinition;
-  /** Of the overlay's tar. */
+  /** Of the overlay's paths, modes and contents, and of how they are laid over. */
   readonly overlay?: Digest;
   /** Of files that lie in the image's folder, by path. */
-  readonly files: Readonly<Record<string, Digest>>;
+  readonly files: Readonly<Record<string, ContentId>>;
   /** SHA-256 of every package, in the order of the lock. */
   readonly packages: readonly Digest[];
   /** How the source works: changes when the same inputs would give other bytes. */
@@ -41,7 +42,7 @@ export function plan(
 export function formatInputs({ image, overlay, files, packages, recipe, tools }: ImageInputs): string {
   const { name, arch, start, memoryBytes, source } = image;
   return JSON.stringify({
-    format: 1,
+    format: 2,
     name,
     arch,
     method: start.method,

@@ -199,6 +199,7 @@ function memoryFiles(files: Readonly<Record<string, string | null | undefined>>)
       if (typeof text !== 'string') throw new Fault('FILE_MISSING', `Cannot read ${path}: there is no such file`);
       return Buffer.from(text);
     },
+    contentId: async () => 'sha1:0',
     findSecretKeys: async () =>
       present.flatMap(([file, text]) => findSecretKeys(text ?? '').map((line) => ({ file, line }))),
     close: async () => undefined,

@@ -1,9 +1,10 @@
+import { createHash } from 'node:crypto';
 import { constants } from 'node:fs';
-import { lstat, open, readdir } from 'node:fs/promises';
+import { type FileHandle, lstat, open, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Fault } from '#bundle/fault.ts';
 import { findSecretKeys } from '#bundle/signature.ts';
-import { type DefinitionFiles, type FileEntry, filesLimit } from './files.ts';
+import { type ContentId, type DefinitionFiles, type FileEntry, filesLimit } from './files.ts';
 
 const searchLimitBytes = 1024 * 1024;
 
@@ -18,6 +19,7 @@ export function directoryFiles(directory: string): DefinitionFiles {
   return {
     list,
     read,
+    contentId: (path) => contentIdOf(directory, path),
     async findSecretKeys() {
       const images = await list('images/');
       const small = images.filter(({ kind, sizeBytes }) => kind !== 'other' && sizeBytes <= searchLimitBytes);
@@ -54,6 +56,27 @@ async function entryOf(root: string, path: string): Promise<FileEntry> {
 }
 
 async function readRegular(root: string, path: string, limitBytes: number): Promise<Buffer> {
+  return withRegular(root, path, async (file, sizeBytes) => {
+    if (sizeBytes > limitBytes) throw tooLarge(path, { sizeBytes, limitBytes });
+    return file.readFile();
+  });
+}
+
+/** As git names it in a repository of the usual kind, so that a commit of this directory has the same names. */
+async function contentIdOf(root: string, path: string): Promise<ContentId> {
+  return withRegular(root, path, async (file, sizeBytes) => {
+    const hash = createHash('sha1').update(`blob ${sizeBytes}\0`);
+    for await (const chunk of file.createReadStream({ autoClose: false, highWaterMark: 1024 * 1024 }))
+      hash.update(chunk);
+    return `sha1:${hash.digest('hex')}` as const;
+  });
+}
+
+async function withRegular<T>(
+  root: string,
+  path: string,
+  use: (file: FileHandle, sizeBytes: number) => Promise<T>,
+): Promise<T> {
   const file = await open(join(root, path), constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK).catch(
     (cause) => {
       throw new Fault('FILE_MISSING', `Cannot read ${path}: there is no such file`, { cause, retry: 'stalled' });
@@ -62,8 +85,7 @@ async function readRegular(root: string, path: string, limitBytes: number): Prom
   try {
     const stats = await file.stat();
     if (!stats.isFile()) throw new Fault('FILE_MISSING', `Cannot read ${path}: it is no regular file`);
-    if (stats.size > limitBytes) throw tooLarge(path, { sizeBytes: stats.size, limitBytes });
-    return await file.readFile();
+    return await use(file, stats.size);
   } finally {
     await file.close();
   }

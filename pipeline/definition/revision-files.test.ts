@@ -55,6 +55,24 @@ test('findRepository() says where a folder lies in its repository', async () => 
   expect((await findRepository(directory)).folder).toBe('');
 });
 
+test('contentId() is the name in git, of a commit and of the same files in a directory', async () => {
+  const run = 'images/a/overlay/run';
+  const named = git('rev-parse', `main:site/${run}`).trim();
+  expect(await committed.contentId(run)).toBe(`sha1:${named}`);
+  expect(await directoryFiles(join(directory, 'site')).contentId(run)).toBe(`sha1:${named}`);
+  expect(await committed.contentId('images/a/image.yaml')).not.toBe(
+    await directoryFiles(join(directory, 'site')).contentId('images/a/image.yaml'),
+  );
+});
+
+test('contentId() is of regular files only', async () => {
+  for (const files of [committed, directoryFiles(join(directory, 'site'))]) {
+    for (const path of ['images/a/overlay/link', 'images/a/none']) {
+      await expect(files.contentId(path)).rejects.toMatchObject({ code: 'FILE_MISSING' });
+    }
+  }
+});
+
 test('list() gives the files of the commit with their kinds', async () => {
   const entries = await committed.list('images/');
   expect(entries.map(({ path, kind }) => [path, kind])).toEqual([

@@ -2,7 +2,7 @@ import { parseRevision, type Revision } from '#bundle/digest.ts';
 import { Fault } from '#bundle/fault.ts';
 import { findSecretKeys } from '#bundle/signature.ts';
 import { tooLarge } from './directory-files.ts';
-import { type DefinitionFiles, type FileEntry, filesLimit } from './files.ts';
+import { type ContentId, type DefinitionFiles, type FileEntry, filesLimit } from './files.ts';
 import { runGit } from './git.ts';
 import { openGitObjects } from './git-objects.ts';
 
@@ -57,13 +57,17 @@ export async function revisionFiles(
   const entries = await listTree(repository, revision, folder);
   const byPath = new Map(entries.map((entry) => [entry.path, entry]));
   const objects = openGitObjects(repository);
+  const regularAt = (path: string): TreeEntry => {
+    const entry = byPath.get(path);
+    if (entry && entry.kind !== 'other') return entry;
+    const reason = entry ? 'it is no regular file' : 'the commit has no such file';
+    throw new Fault('FILE_MISSING', `Cannot read ${path}: ${reason}`, { retry: 'stalled' });
+  };
   return {
     list: async (prefix) => entries.filter(({ path }) => path.startsWith(prefix)),
+    contentId: async (path) => contentIdOf(regularAt(path)),
     async read(path, limitBytes) {
-      const entry = byPath.get(path);
-      if (!entry)
-        throw new Fault('FILE_MISSING', `Cannot read ${path}: the commit has no such file`, { retry: 'stalled' });
-      if (entry.kind === 'other') throw new Fault('FILE_MISSING', `Cannot read ${path}: it is no regular file`);
+      const entry = regularAt(path);
       if (entry.sizeBytes > limitBytes) throw tooLarge(path, { sizeBytes: entry.sizeBytes, limitBytes });
       return objects.read(entry.objectId);
     },
@@ -74,6 +78,10 @@ export async function revisionFiles(
 
 interface TreeEntry extends FileEntry {
   readonly objectId: string;
+}
+
+function contentIdOf({ objectId }: TreeEntry): ContentId {
+  return objectId.length === 64 ? `sha256:${objectId}` : `sha1:${objectId}`;
 }
 
 async function listTree(repository: string, revision: Revision, folder: string): Promise<readonly TreeEntry[]> {
