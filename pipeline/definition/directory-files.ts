@@ -6,7 +6,8 @@ import { Fault } from '#bundle/fault.ts';
 import { findSecretKeys } from '#bundle/signature.ts';
 import { type ContentId, type DefinitionFiles, type FileEntry, filesLimit } from './files.ts';
 
-const searchLimitBytes = 1024 * 1024;
+/** A file that is larger is not searched for secret keys: one has 300 bytes. */
+export const searchLimitBytes = 1024 * 1024;
 
 /** Reads definitions as they lie in a directory, committed or not. Symbolic links are never followed. */
 export function directoryFiles(directory: string): DefinitionFiles {

@@ -24,6 +24,7 @@ beforeAll(async () => {
   await chmod(join(directory, 'site/images/a/overlay/run'), 0o755);
   await symlink('/etc/passwd', join(directory, 'site/images/a/overlay/link'));
   await put('elsewhere/notes', `first\n${keyLine}\n`);
+  await put('elsewhere/large *', `${'.'.repeat(1024 * 1024)}\n${keyLine}\n`);
   // A filter and a hook that would show if anything of the repository were executed.
   await put('.gitattributes', '* filter=trap diff=trap\n');
   git('init', '-q', '-b', 'main');

@@ -1,7 +1,7 @@
 import { parseRevision, type Revision } from '#bundle/digest.ts';
 import { Fault } from '#bundle/fault.ts';
 import { findSecretKeys } from '#bundle/signature.ts';
-import { tooLarge } from './directory-files.ts';
+import { searchLimitBytes, tooLarge } from './directory-files.ts';
 import { type ContentId, type DefinitionFiles, type FileEntry, filesLimit } from './files.ts';
 import { runGit } from './git.ts';
 import { openGitObjects } from './git-objects.ts';
@@ -54,7 +54,8 @@ export async function revisionFiles(
   repository: string,
   { revision, folder = '' }: { readonly revision: Revision; readonly folder?: string },
 ): Promise<DefinitionFiles> {
-  const entries = await listTree(repository, revision, folder);
+  const tree = await listTree(repository, revision);
+  const entries = inFolder(tree, folder);
   const byPath = new Map(entries.map((entry) => [entry.path, entry]));
   const objects = openGitObjects(repository);
   const regularAt = (path: string): TreeEntry => {
@@ -71,10 +72,13 @@ export async function revisionFiles(
       if (entry.sizeBytes > limitBytes) throw tooLarge(path, { sizeBytes: entry.sizeBytes, limitBytes });
       return objects.read(entry.objectId);
     },
-    findSecretKeys: () => searchTree(repository, revision),
+    findSecretKeys: () => searchTree(repository, revision, tree),
     close: () => objects.close(),
   };
 }
+
+/** So many of the largest files are left out of a search: each is an argument of git. */
+const excludedLimit = 200;
 
 interface TreeEntry extends FileEntry {
   readonly objectId: string;
@@ -84,14 +88,17 @@ function contentIdOf({ objectId }: TreeEntry): ContentId {
   return objectId.length === 64 ? `sha256:${objectId}` : `sha1:${objectId}`;
 }
 
-async function listTree(repository: string, revision: Revision, folder: string): Promise<readonly TreeEntry[]> {
+async function listTree(repository: string, revision: Revision): Promise<readonly TreeEntry[]> {
   const argv = ['ls-tree', '-r', '-l', '-z', '--full-tree', revision];
   const lines = (await runGit(repository, argv)).toString('utf8').split('\0').filter(Boolean);
   if (lines.length > filesLimit) {
     throw new Fault('FILES_TOO_MANY', `Cannot read revision ${revision}: more than ${filesLimit} files`);
   }
-  return lines
-    .map(parseTreeLine)
+  return lines.map(parseTreeLine);
+}
+
+function inFolder(tree: readonly TreeEntry[], folder: string): readonly TreeEntry[] {
+  return tree
     .filter(({ path }) => path.startsWith(folder))
     .map((entry) => ({ ...entry, path: entry.path.slice(folder.length) }))
     .toSorted((a, b) => (a.path < b.path ? -1 : 1));
@@ -104,12 +111,17 @@ function parseTreeLine(line: string): TreeEntry {
   return { path, kind, objectId, sizeBytes: size === '-' ? 0 : Number(size) };
 }
 
-/** Looks through the whole commit, not only through the definitions. */
+/** Looks through the whole commit, not only through the definitions; but not through its payload, which takes long. */
 async function searchTree(
   repository: string,
   revision: Revision,
+  tree: readonly TreeEntry[],
 ): Promise<readonly { readonly file: string; readonly line: number }[]> {
-  const argv = ['grep', '-a', '-z', '-n', '--full-name', '-E', '-e', 'RW(QAAEIy|RTY0Iy)', revision, '--'];
+  const large = tree
+    .filter(({ sizeBytes }) => sizeBytes > searchLimitBytes)
+    .toSorted((a, b) => b.sizeBytes - a.sizeBytes);
+  const without = large.slice(0, excludedLimit).map(({ path }) => `:(exclude,top,literal)${path}`);
+  const argv = ['grep', '-a', '-z', '-n', '--full-name', '-E', '-e', 'RW(QAAEIy|RTY0Iy)', revision, '--', ...without];
   const output = (await runGit(repository, argv, { accept: [0, 1] })).toString('latin1');
   // Each match: `<revision>:<path>` NUL `<line>` NUL `<text>` newline.
   const matches = output.matchAll(/(?:^|\n)[0-9a-f]+:([^\0]*)\0(\d+)\0([^\n]*)/g);
