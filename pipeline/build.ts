@@ -15,6 +15,7 @@ import { obtainDebian } from './source/debian.ts';
 import { obtainFiles } from './source/files.ts';
 import type { SourceFile } from './source/source.ts';
 import { digestOf } from './store/digest.ts';
+import { keepInputs } from './store/keep-inputs.ts';
 import type { Store } from './store/store.ts';
 
 /** Told when each step begins, and once more at the end with `done` = `total`. */
@@ -109,6 +110,7 @@ async function bring(
   options: BuildOptions,
 ): Promise<{ readonly release: Release; readonly isNew: boolean }> {
   const gathered = await gather(image, options.files, options);
+  await keepInputs(options.store, formatInputs(gathered.inputs));
   const step = await planOne(gathered, options.store);
   if (step.kind === 'reuse') return { release: step.release, isNew: false };
   return { release: await buildImage({ step, gathered, options }), isNew: true };

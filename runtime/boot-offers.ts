@@ -3,8 +3,16 @@ import type { Digest, Mac } from '#bundle/digest.ts';
 import type { NodeLabels } from '#bundle/selector.ts';
 import { digestOf } from '#store/digest.ts';
 import { afterUse, chosenBy, chosenImage, type OneShotChoice } from './boot/choice.ts';
-import type { BootEvent } from './boot/event.ts';
-import { type Fallback, fallbackOf, judge, type ReleaseRecord, releaseIdentity, verdict } from './boot/fallback.ts';
+import type { BootEvent, OfferedRelease } from './boot/event.ts';
+import {
+  type Fallback,
+  fallbackOf,
+  judge,
+  mayFallBackTo,
+  type ReleaseRecord,
+  releaseIdentity,
+  verdict,
+} from './boot/fallback.ts';
 import { archOf, type Firmware } from './boot/firmware.ts';
 import type { Menu } from './boot/menu.ts';
 import type { SessionChange } from './boot/nodes.ts';
@@ -43,6 +51,8 @@ export interface Offers {
   hear(event: Extract<BootEvent, { kind: 'report' }>, session: BootSession): void;
   /** Nodes that get an older release than the published one. */
   fallbacks(): readonly Fallback[];
+  /** Older releases that some node may get one day. */
+  remembered(): readonly OfferedRelease[];
 }
 
 export interface Offer {
@@ -128,6 +138,7 @@ export function openOffers(options: OffersOptions): Offers {
       // Without a ticket of ours it is no node that has shown a menu.
       if (choice && release) keepChoice(mac, choice);
     },
+    remembered: () => [...records.values()].flatMap((ofNode) => [...ofNode.values()].flatMap(mayFallBackTo)),
     fallbacks() {
       const menu = options.menu();
       if (!menu) return [];

@@ -1,8 +1,13 @@
+import { Fault } from '#bundle/fault.ts';
 import type { Menu } from './boot/menu.ts';
+import { isLive } from './boot/session.ts';
 import { parseIpv4 } from './dhcp/address.ts';
+import { type Collector, openCollector } from './gc-child.ts';
 import { folderOf, type Here } from './here.ts';
+import type { Log } from './log.ts';
 import type { NodeTable } from './node-table.ts';
 import { publishInChild } from './publish-child.ts';
+import { blobsOf } from './reconcile/desired.ts';
 import { type Follower, openFollower } from './reconcile/follow.ts';
 import { loadMenu } from './reconcile/load.ts';
 import { openReconciler, type Reconciler } from './reconcile/loop.ts';
@@ -10,6 +15,7 @@ import type { Recorder } from './recorder.ts';
 import { seedEffects } from './seed-effects.ts';
 import { openServing, type Serving } from './serving.ts';
 import { readCommitSite } from './site-settings.ts';
+import { storeUse } from './store-use.ts';
 import type { Seeder } from './swarm/seeder.ts';
 import type { Tracker } from './tracker/http.ts';
 
@@ -41,10 +47,16 @@ export function openReconcilerOf(
 ): Reconciler {
   const { serving, seeder, tracker, table, onMenu } = parts;
   const inUse = () => table.nodes.namedBundles(now());
-  return openReconciler({
+  // After a restart: a node goes on with what it began with, though another catalog was published meanwhile.
+  const unserved = () =>
+    table.nodes.list().flatMap((session) => {
+      const isServed = session.names.every((manifest) => reconciler.observed().verified.has(manifest));
+      return isServed || !session.release || !isLive(session, now()) ? [] : [session.release];
+    });
+  const reconciler = openReconciler({
     readPublished: store.readPublished,
     load: (published) => loadMenu({ store, site: site.site, keys }, published),
-    olderReleases: () => table.offers.fallbacks().map(({ to }) => to),
+    olderReleases: () => [...table.offers.fallbacks().map(({ to }) => to), ...unserved()],
     observable: { seeding: () => seeder.seeding(), inUse },
     effects: seedEffects({ store, seeder, tracker }),
     async onMenu(menu) {
@@ -53,14 +65,20 @@ export function openReconcilerOf(
     },
     log: options.log,
   });
+  return reconciler;
 }
 
 /** Has each new revision built and published. */
 export function openFollowerOf(
   here: Here,
-  parts: { readonly reconciler: Reconciler; readonly recorder: Recorder; readonly onChange: () => void },
+  parts: {
+    readonly reconciler: Reconciler;
+    readonly recorder: Recorder;
+    readonly collector: Collector;
+    readonly onChange: () => void;
+  },
 ): Follower {
-  const { options, mirror } = here;
+  const { options, mirror, site } = here;
   const place = ['--repository', mirror.path, '--directory', folderOf(here)];
   const argv = [...options.builder, 'publish', ...options.builderOptions, ...place];
   return openFollower({
@@ -69,8 +87,31 @@ export function openFollowerOf(
       const result = await publishInChild({ argv, log: options.log }, revision, work);
       if (result.kind === 'published') await parts.reconciler.once();
       await parts.recorder.record(result, (now() - startedMs) / 1000);
+      if (result.kind === 'published' && site.store.keep !== undefined) collectSoon(parts.collector, options.log);
       return result;
     },
     ...{ onChange: parts.onChange, now, random, log: options.log },
+  });
+}
+
+/** Beside everything else: what is served does not wait for it, and does not depend on it. */
+function collectSoon(collector: Collector, log: Log): void {
+  collector.collect({ dryRun: false }).catch((error: unknown) => {
+    log.error({ part: 'gc', ...(error instanceof Fault && { code: error.code, hint: error.hint }) }, String(error));
+  });
+}
+
+export function openCollectorOf(
+  { options }: Here,
+  { table, reconciler, serving }: { table: NodeTable; reconciler: Reconciler; serving: Serving },
+): Collector {
+  const { statePath, log, pid } = options;
+  return openCollector({
+    ...{ argv: [...options.builder, 'gc', ...options.builderOptions], statePath, log, pid },
+    inUse() {
+      const serial = serving.current().menu?.catalog.serial;
+      const served = { blobs: blobsOf(reconciler.observed()), ...(serial !== undefined && { serial }) };
+      return storeUse({ sessions: table.nodes.list(), remembered: table.offers.remembered(), ...served, nowMs: now() });
+    },
   });
 }

@@ -6,6 +6,7 @@ import { adminRoutes } from './admin/routes.ts';
 import { bootAnswers } from './boot-answers.ts';
 import type { Changes } from './changes.ts';
 import type { Component } from './component.ts';
+import type { Collector } from './gc-child.ts';
 import type { Here } from './here.ts';
 import { type BootAnswers, bootListener } from './http/boot-listener.ts';
 import { listener, parseListenAddress } from './http/listen.ts';
@@ -34,6 +35,7 @@ export interface Parts {
   readonly follower: Follower;
   readonly watching: Watching;
   readonly sockets: Sockets;
+  readonly collector: Collector;
 }
 
 const now = () => Date.now();
@@ -53,7 +55,7 @@ export function listeners(here: Here, parts: Parts): readonly Component[] {
 }
 
 function control({ options }: Here, parts: Parts & { readonly status: StatusAnswers }): Component {
-  const { status, table, watching, reconciler } = parts;
+  const { status, table, watching, reconciler, collector } = parts;
   const socket = { kind: 'unix', path: controlSocketPath(options.statePath), mode: 0o600 } as const;
   const take = (report: BootReport) => void table.take({ kind: 'report', atMs: now(), address: '', report });
   const routes = adminRoutes({
@@ -61,6 +63,7 @@ function control({ options }: Here, parts: Parts & { readonly status: StatusAnsw
       watching.poke();
       reconciler.ring();
     },
+    gc: collector.collect,
   });
   return listener('control', addAdminRoutes(statusListener(controlAnswers(status, take)), routes), socket);
 }

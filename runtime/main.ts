@@ -5,7 +5,7 @@ import type { BootEvent } from './boot/event.ts';
 import type { Menu } from './boot/menu.ts';
 import { openChanges } from './changes.ts';
 import { type Component, runAll } from './component.ts';
-import { openFollowerOf, openReconcilerOf, openServingOf } from './following.ts';
+import { openCollectorOf, openFollowerOf, openReconcilerOf, openServingOf } from './following.ts';
 import { type Here, openHere, type RuntimeOptions } from './here.ts';
 import { listeners } from './listeners.ts';
 import { openMetrics } from './metrics.ts';
@@ -63,11 +63,12 @@ async function compose(here: Here): Promise<readonly Component[]> {
     if (!follower.conditions().building) void recorder.found(catalog);
   };
   const reconciler = openReconcilerOf(here, { serving, seeder, tracker, table, onMenu });
-  const follower = openFollowerOf(here, { reconciler, recorder, onChange: changes.tell });
+  const collector = openCollectorOf(here, { table, reconciler, serving });
+  const follower = openFollowerOf(here, { reconciler, recorder, collector, onChange: changes.tell });
   const watching = openWatching(here, { follower, onTrouble: changes.tell });
   const sockets = await openSockets(here, { serving, emit, table });
   await reconciler.once();
-  const parts = { metrics, changes, table, tracker, serving, reconciler, follower, watching, sockets };
+  const parts = { metrics, changes, table, tracker, serving, reconciler, follower, watching, sockets, collector };
   return [...sockets.components, seeder, ...listeners(here, parts), table, reconciler, follower, watching.component];
 }
 

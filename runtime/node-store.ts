@@ -1,4 +1,4 @@
-import { rmSync } from 'node:fs';
+import { existsSync, rmSync } from 'node:fs';
 import { DatabaseSync } from 'node:sqlite';
 import type { Mac } from '#bundle/digest.ts';
 import type { OneShotChoice } from './boot/choice.ts';
@@ -51,6 +51,22 @@ PRAGMA user_version = ${layout};`;
 
 const newestSessions = 'SELECT session FROM sessions WHERE isNewest = 1';
 const startReads = [newestSessions, 'SELECT choice FROM choices', 'SELECT record FROM records'];
+
+/** What a database says of nodes while no runtime has it open; nothing where there is none. */
+export function readNodeStore(path: string): { sessions: readonly BootSession[]; records: readonly ReleaseRecord[] } {
+  if (!existsSync(path)) return { sessions: [], records: [] };
+  const database = new DatabaseSync(path, { readOnly: true });
+  const all = <T>(sql: string) =>
+    database
+      .prepare(sql)
+      .all()
+      .map((row) => JSON.parse(String(Object.values(row)[0])) as T);
+  try {
+    return { sessions: all<BootSession>(newestSessions), records: all<ReleaseRecord>('SELECT record FROM records') };
+  } finally {
+    database.close();
+  }
+}
 
 /** Opens the file, or begins a new one where there is none or where it cannot be read: a boot depends on nothing in it. */
 export function openNodeStore(path: string, log: Log): NodeStore {

@@ -10,8 +10,10 @@ import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { parseTicket } from '#bundle/boot-ticket.ts';
 import { parseCatalog } from '#bundle/catalog.ts';
+import { parseManifest } from '#bundle/manifest.ts';
 import { parsePublicKey, verifySignature } from '#bundle/signature.ts';
 import { nodeVerifier } from '#store/ed25519.ts';
+import type { GcResult } from '#store/gc.ts';
 import type { Status } from './dashboard/view.ts';
 import type { HistoryEvent } from './history/event.ts';
 
@@ -94,6 +96,10 @@ async function history(): Promise<readonly HistoryEvent[]> {
     .trim()
     .split('\n')
     .map((line) => JSON.parse(line) as HistoryEvent);
+}
+async function gc(...flags: string[]): Promise<GcResult> {
+  const argv = [join(here, 'cli/main.ts'), 'gc', '--json', '--state', statePath, ...flags];
+  return JSON.parse((await execute(process.execPath, argv)).stdout) as GcResult;
 }
 const tryStatus = () => status().catch(() => undefined);
 
@@ -278,6 +284,34 @@ describe('the runtime, in the order of a life', () => {
     expect((await status()).nodes).toMatchObject([{ mac, session, phase: 'load' }]);
   });
 
+  it('keeps what a boot began with, whatever is published and collected, also over a restart, until that boot is over', async () => {
+    const script = await fetchText(scriptPath);
+    const own = /bt\.session=([0-9a-f]{32})/.exec(script)?.[1] ?? '';
+    const ticket = parseTicket(await fetchText(`/v1/ticket/${own}?mac=${mac}&arch=amd64`));
+    const files = parseManifest(ticket.image.manifest).files.map(({ sha256 }) => sha256);
+    const statusOf = async (digest = '') =>
+      inClient('curl', '-s', '-o', '/dev/null', '-w', '%{http_code}', `${url}/blob/${digest}/x`);
+    for (let next = 0; next < 4; next++) {
+      const revision = await commit({ 'images/tiny/initrd': randomBytes(400_000), 'images/tiny/kernel': `k${next}` });
+      await expect.poll(tryStatus, soon).toMatchObject({ revision });
+    }
+    expect(await gc('--dry-run')).toMatchObject({ droppedCatalogs: expect.any(Number) });
+    const removed = await gc();
+    expect(removed.droppedCatalogs).toBeGreaterThan(2);
+    expect(removed.removedBlobs).toBeGreaterThan(0);
+    expect(await Promise.all(files.map(statusOf))).toEqual(['200', '200']);
+    await end('SIGKILL');
+    runtime = start();
+    await expect.poll(tryStatus, soon).toMatchObject({ ready: true });
+    await expect.poll(() => statusOf(files[0]), soon).toBe('200');
+    expect(await Promise.all(files.map(statusOf))).toEqual(['200', '200']);
+    const body = JSON.stringify({ session: own, mac, phase: 'up', uptimeMs: 9, image: 'tiny' });
+    await inClient('curl', '-sS', '-d', body, `${url}/v1/report`);
+    await expect.poll(() => statusOf(files[0]), soon).toBe('404');
+    // It came up, so the node may fall back to it: it is no longer served, and still kept.
+    expect((await gc()).removedBlobs).toBe(0);
+  });
+
   it('ends at SIGTERM within 2 s with everything it started, also in the middle of a build', async () => {
     await writeFile(join(statePath, 'hold'), '');
     await commit({ 'images/tiny/initrd': randomBytes(1000) });
@@ -285,6 +319,6 @@ describe('the runtime, in the order of a life', () => {
     await end('SIGTERM');
     expect(runtime.exitCode).toBe(0);
     expect((await execute('ip', ['netns', 'pids', server])).stdout).toBe('');
-    expect((await history()).length).toBe(4);
+    expect((await history()).length).toBe(8);
   });
 });

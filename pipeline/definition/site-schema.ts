@@ -134,7 +134,19 @@ export const siteSchema = Type.Object(
     git: Type.Optional(git),
     network,
     store: Type.Optional(
-      Type.Object({ path: Type.Optional(Type.String({ minLength: 1, maxLength: 1000, wanted: 'a path' })) }, closed),
+      Type.Object(
+        {
+          path: Type.Optional(Type.String({ minLength: 1, maxLength: 1000, wanted: 'a path' })),
+          keep: Type.Optional(
+            Type.Integer({
+              ...{ minimum: 3, maximum: 1000, wanted: 'a whole number from 3 to 1000' },
+              description:
+                'Catalogs of different content that stay in the store. Set: garbage is collected after each publish. Default: never of itself',
+            }),
+          ),
+        },
+        closed,
+      ),
     ),
     trust: Type.Optional(
       Type.Object(

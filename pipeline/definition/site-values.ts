@@ -20,7 +20,10 @@ export function siteOf(file: SiteFile): Site {
       http: { port: http.port ?? 8480 },
       status: status ?? '127.0.0.1:8470',
     },
-    store: { path: file.store?.path ?? '.boottorrent/store' },
+    store: {
+      path: file.store?.path ?? '.boottorrent/store',
+      ...(file.store?.keep !== undefined && { keep: file.store.keep }),
+    },
     trust: { publicKeys: file.trust?.publicKeys ?? [] },
     bootstrap: { cmdline: file.bootstrap?.cmdline ?? 'console=tty0 console=ttyS0' },
     menu: {

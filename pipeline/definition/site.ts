@@ -25,7 +25,8 @@ export interface Site {
     /** `host:port`, or `unix:/path` for a socket. */
     readonly status: string;
   };
-  readonly store: { readonly path: string };
+  /** `keep`: catalogs that stay, and garbage is collected after each publish. Absent: only when a person asks for it. */
+  readonly store: { readonly path: string; readonly keep?: number };
   /** Minisign public keys, base64 (`RWQ…`). Empty: the key pair in the state directory. */
   readonly trust: { readonly publicKeys: readonly string[] };
   readonly bootstrap: { readonly cmdline: string };

@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { chmod, copyFile, lstat, mkdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { chmod, copyFile, lstat, mkdir, readdir, readFile, rm, stat, utimes, writeFile } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import type { BlobRef } from '#bundle/catalog.ts';
 import type { Digest } from '#bundle/digest.ts';
@@ -7,7 +7,7 @@ import { Fault } from '#bundle/fault.ts';
 import { renameDurably, replaceFile } from './atomic-file.ts';
 import { digestOf, digestOfFile } from './digest.ts';
 import { parsePublished } from './published.ts';
-import type { Store } from './store.ts';
+import type { Published, Store } from './store.ts';
 import { removeLeftovers, temporaryName } from './temporary.ts';
 import { openVerified, type Verified } from './verified.ts';
 
@@ -20,14 +20,14 @@ interface Parts {
 /** Opens a store in a directory, making it where it is not there, and removes what killed processes left in it. */
 export async function openStore(path: string): Promise<Store> {
   const root = resolve(path);
-  for (const name of ['blobs', 'builds', 'tmp']) await mkdir(join(root, name), { recursive: true });
+  for (const name of ['blobs', 'builds', 'catalogs', 'tmp']) await mkdir(join(root, name), { recursive: true });
   await removeLeftovers(join(root, 'tmp'));
   const temporary = () => join(root, 'tmp', temporaryName(randomBytes(8).toString('hex')));
   const verified = await openVerified(join(root, 'verified.json'), temporary);
   return { ...blobs({ path: root, verified, temporary }), ...records(root, temporary) };
 }
 
-type Records = Pick<Store, 'readPublished' | 'publish' | 'readBuild' | 'writeBuild' | 'workDirectory'>;
+type Records = Pick<Store, 'readPublished' | 'publish' | 'catalogs' | 'readBuild' | 'writeBuild' | 'workDirectory'>;
 
 function records(root: string, temporary: () => string): Records {
   const publishedPath = join(root, 'published');
@@ -37,9 +37,16 @@ function records(root: string, temporary: () => string): Records {
       const text = await readIfThere(publishedPath);
       return text === undefined ? undefined : parsePublished(text.toString());
     },
-    publish: (published) => replaceFile(publishedPath, `${JSON.stringify(published)}\n`, { temporary: temporary() }),
+    async publish(published) {
+      const text = `${JSON.stringify(published)}\n`;
+      await replaceFile(join(root, 'catalogs', `${published.serial}.json`), text, { temporary: temporary() });
+      await replaceFile(publishedPath, text, { temporary: temporary() });
+    },
+    catalogs: () => readCatalogs(join(root, 'catalogs')),
     async readBuild(inputs) {
       const text = await readIfThere(buildPath(inputs));
+      // Garbage collection keeps what was used lately. A store that is only read is not collected.
+      if (text !== undefined) await utimes(buildPath(inputs), new Date(), new Date()).catch(() => undefined);
       return text === undefined ? undefined : parseOrNothing(text.toString());
     },
     writeBuild: (inputs, result) =>
@@ -50,6 +57,23 @@ function records(root: string, temporary: () => string): Records {
       return path;
     },
   };
+}
+
+/** A file that a crash has damaged is no catalog: the published one is known without it. */
+async function readCatalogs(path: string): Promise<readonly Published[]> {
+  const names = (await readdir(path)).filter((name) => name.endsWith('.json'));
+  const all = await Promise.all(
+    names.map(async (name) => {
+      const text = (await readIfThere(join(path, name)))?.toString() ?? '';
+      try {
+        return [parsePublished(text)];
+      } catch (error) {
+        if (error instanceof Fault) return [];
+        throw error;
+      }
+    }),
+  );
+  return all.flat().toSorted((a, b) => b.serial - a.serial);
 }
 
 function blobs(parts: Parts): Omit<Store, keyof Records> {

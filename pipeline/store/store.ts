@@ -40,8 +40,14 @@ export interface Store {
   verifyBlob(ref: BlobRef): Promise<void>;
   /** @throws Fault `PUBLISHED_INVALID` */
   readPublished(): Promise<Published | undefined>;
+  /** Also keeps the catalog as one of {@link catalogs}, first. */
   publish(published: Published): Promise<void>;
-  /** What `writeBuild` kept for these inputs, parsed from JSON; undefined when nothing was or it cannot be read. */
+  /** Every catalog that was published and is still kept, newest first. A publish that was killed may be among them. */
+  catalogs(): Promise<readonly Published[]>;
+  /**
+   * What `writeBuild` kept for these inputs, parsed from JSON; undefined when nothing was or it cannot be read. Reading
+   * counts as use: garbage collection keeps what was used since the newest catalog that it drops.
+   */
   readBuild(inputs: Digest): Promise<unknown>;
   writeBuild(inputs: Digest, result: unknown): Promise<void>;
   /**

@@ -1,9 +1,11 @@
-import type { AdminRoute } from './route.ts';
+import { type AdminRoute, flagOf, numberOf } from './route.ts';
 
 /** What administration can make the runtime do. */
 export interface AdminActions {
   /** Asks the repository now, and looks at what is published. */
   poke(): void;
+  /** Removes from the store what nothing needs. @returns what went, and what stays */
+  gc(wish: { readonly dryRun: boolean; readonly keep?: number }): Promise<object>;
 }
 
 /** Bytes of the largest request: a few names. */
@@ -20,6 +22,13 @@ export function adminRoutes(actions: AdminActions): readonly AdminRoute[] {
       async answer() {
         actions.poke();
         return { poked: true };
+      },
+    },
+    {
+      ...{ method: 'POST', path: '/v1/gc', bodyLimitBytes: smallBytes },
+      answer(body) {
+        const keep = body.keep === undefined ? {} : { keep: numberOf(body, 'keep', { absent: 3, min: 3 }) };
+        return actions.gc({ dryRun: flagOf(body, 'dryRun', false), ...keep });
       },
     },
   ];

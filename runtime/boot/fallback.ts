@@ -77,6 +77,11 @@ export function fallbackOf(record: ReleaseRecord | undefined, published: Digest)
   return to && { mac: record.mac, image: record.image, from: bad.manifest, boots: bad.boots, to };
 }
 
+/** Releases that a node may be given again: the two newest that came up, one of which may be the published one. */
+export function mayFallBackTo(record: ReleaseRecord): readonly OfferedRelease[] {
+  return record.good.filter((one) => !hasFailed(record, one)).slice(0, 2);
+}
+
 function hasFailed(record: ReleaseRecord, release: OfferedRelease): boolean {
   return record.failed.some((one) => one.identity === release.identity && one.boots >= failedBootsLimit);
 }

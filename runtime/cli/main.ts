@@ -4,6 +4,7 @@ import { Command } from 'commander';
 import { bootstrapCommand } from './bootstrap.ts';
 import { buildCommand } from './build.ts';
 import { failWith } from './exit.ts';
+import { gcCommand } from './gc.ts';
 import { historyCommand } from './history.ts';
 import { keygenCommand } from './keygen.ts';
 import { labCommand } from './lab.ts';
@@ -41,6 +42,7 @@ const verbs = [
   nodesCommand,
   nodeCommand,
   historyCommand,
+  gcCommand,
   pokeCommand,
   labCommand,
 ];

@@ -8,13 +8,15 @@ import { build } from '#pipeline/build.ts';
 import { packBundle } from '#pipeline/pack.ts';
 import { publish } from '#pipeline/publish.ts';
 import { openKeyPair } from '#pipeline/sign.ts';
+import { withFileLock } from '#pipeline/source/file-lock.ts';
 import { openStore } from '#store/local.ts';
 import type { Store } from '#store/store.ts';
 import { findPlace, openDefinitions } from '../cli/builder.ts';
+import { gcCommand } from '../cli/gc.ts';
 import { failWith } from '../cli/exit.ts';
 import { openReporter, reporting } from '../cli/report.ts';
 
-const { values, positionals } = parseArgs({
+const { values } = parseArgs({
   allowPositionals: true,
   options: {
     config: { type: 'string', default: '' },
@@ -23,11 +25,18 @@ const { values, positionals } = parseArgs({
     directory: { type: 'string', default: '' },
     revision: { type: 'string', default: 'HEAD' },
     json: { type: 'boolean', default: false },
+    'in-use': { type: 'string' },
+    keep: { type: 'string' },
+    'dry-run': { type: 'boolean' },
   },
 });
 const reporter = openReporter({ json: true });
 
-async function publishCommit(): Promise<void> {
+function publishCommit(): Promise<void> {
+  return withFileLock(join(values.state, 'build.lock'), publishLocked);
+}
+
+async function publishLocked(): Promise<void> {
   const place = await findPlace(values);
   const source = await openDefinitions(place, { ...values, worktree: false });
   reporter.progress({ done: 0, total: 2, name: 'bootstrap' });
@@ -65,8 +74,15 @@ async function makeKey(): Promise<void> {
   reporter.result('key', { publicKey: formatPublicKey(key.publicKey) }, '');
 }
 
+/** As the real builder does it. */
+async function collect(): Promise<void> {
+  await gcCommand().parseAsync(process.argv.slice(3), { from: 'user' });
+}
+
+const verbs: Readonly<Record<string, () => Promise<void>>> = { keygen: makeKey, gc: collect };
+
 try {
-  await reporting({ json: true }, positionals[0] === 'keygen' ? makeKey : publishCommit);
+  await reporting({ json: true }, verbs[process.argv[2] ?? ''] ?? publishCommit);
 } catch (error) {
   failWith(error);
 }
