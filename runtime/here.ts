@@ -18,6 +18,8 @@ export interface RuntimeOptions {
   readonly statePath: string;
   /** Default: what the site says, relative to its file. */
   readonly storePath?: string;
+  /** Set where another user builds: nothing is written there. Default: false. */
+  readonly isStoreReadOnly?: boolean;
   /** Path of a JSON file laid over the site, of the disk and of every commit. */
   readonly overlayPath?: string;
   /** What the builder is started with: program, script. A verb and its options are appended. */
@@ -47,7 +49,8 @@ export async function openHere(options: RuntimeOptions, signal: AbortSignal): Pr
   const overlay = await loadOverlay(options.overlayPath);
   const site = await loadSite(configPath, overlay);
   const address = await interfaceAddress(site.network.interface, site.network.address);
-  const store = await openStore(options.storePath ?? resolve(dirname(configPath), site.store.path));
+  const storePath = options.storePath ?? resolve(dirname(configPath), site.store.path);
+  const store = await openStore(storePath, options.isStoreReadOnly ? { notesPath: statePath } : {});
   const keygen = [...options.builder, 'keygen', ...options.builderOptions];
   const keys = await trustedKeys(site.trust.publicKeys, { statePath, keygen, log });
   const remote = await parseRemote(site.git.remote, configPath);

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { parseSessionId } from '#bundle/digest.ts';
 import type { BootEvent } from './boot/event.ts';
 import type { Menu } from './boot/menu.ts';
-import { openChanges } from './changes.ts';
+import { type Changes, openChanges } from './changes.ts';
 import { type Component, runAll } from './component.ts';
 import { openCollectorOf, openFollowerOf, openReconcilerOf, openServingOf } from './following.ts';
 import { type Here, openHere, type RuntimeOptions } from './here.ts';
@@ -12,8 +12,9 @@ import { openMetrics } from './metrics.ts';
 import { type NodeTable, openNodeTable } from './node-table.ts';
 import { openSockets } from './packet-servers.ts';
 import { openRecorder, type Recorder } from './recorder.ts';
-import { lockState } from './state-lock.ts';
+import { controlSocketPath, lockState } from './state-lock.ts';
 import { Seeder } from './swarm/seeder.ts';
+import { systemdNotifier } from './systemd/notifier.ts';
 import { createTracker } from './tracker/http.ts';
 import { openWatching } from './watching.ts';
 
@@ -69,7 +70,15 @@ async function compose(here: Here): Promise<readonly Component[]> {
   const sockets = await openSockets(here, { serving, emit, table });
   await reconciler.once();
   const parts = { metrics, changes, table, tracker, serving, reconciler, follower, watching, sockets, collector };
-  return [...sockets.components, seeder, ...listeners(here, parts), table, reconciler, follower, watching.component];
+  const answering = [...listeners(here, parts), ...openNotifier(here, changes)];
+  return [...sockets.components, seeder, ...answering, table, reconciler, follower, watching.component];
+}
+
+/** For a service manager, where one started this. */
+function openNotifier({ options, address, site }: Here, changes: Changes): readonly Component[] {
+  const { environment, pid, log, statePath } = options;
+  const boot = { host: address.address, port: site.network.http.port };
+  return systemdNotifier({ environment, pid, log, changes, boot, controlSocket: controlSocketPath(statePath) });
 }
 
 function openRecorderOf({ options: { statePath, log }, mirror }: Here): Promise<Recorder> {

@@ -17,13 +17,26 @@ interface Parts {
   readonly temporary: () => string;
 }
 
+export interface StoreOptions {
+  /** A directory for what is noted while reading. Set where another user writes the store: then nothing is written in it. */
+  readonly notesPath?: string;
+}
+
 /** Opens a store in a directory, making it where it is not there, and removes what killed processes left in it. */
-export async function openStore(path: string): Promise<Store> {
+export async function openStore(path: string, { notesPath }: StoreOptions = {}): Promise<Store> {
   const root = resolve(path);
+  if (notesPath !== undefined) return openForReading(root, notesPath);
   for (const name of ['blobs', 'builds', 'catalogs', 'tmp']) await mkdir(join(root, name), { recursive: true });
   await removeLeftovers(join(root, 'tmp'));
   const temporary = () => join(root, 'tmp', temporaryName(randomBytes(8).toString('hex')));
   const verified = await openVerified(join(root, 'verified.json'), temporary);
+  return { ...blobs({ path: root, verified, temporary }), ...records(root, temporary) };
+}
+
+/** Who writes the store has hashed what it wrote: its notes count, too. */
+async function openForReading(root: string, notesPath: string): Promise<Store> {
+  const temporary = () => join(notesPath, `verified.json.${randomBytes(8).toString('hex')}`);
+  const verified = await openVerified(join(notesPath, 'verified.json'), temporary, join(root, 'verified.json'));
   return { ...blobs({ path: root, verified, temporary }), ...records(root, temporary) };
 }
 

@@ -14,9 +14,13 @@ export interface Verified {
 
 type Stamps = Map<string, string>;
 
-/** @param temporary makes a new file name on the same file system */
-export async function openVerified(path: string, temporary: () => string): Promise<Verified> {
-  let stamps = await readStamps(path);
+/**
+ * @param temporary makes a new file name on the same file system
+ * @param others stamps of another user, which are only read
+ */
+export async function openVerified(path: string, temporary: () => string, others?: string): Promise<Verified> {
+  const readAll = async () => new Map([...(others ? await readStamps(others) : []), ...(await readStamps(path))]);
+  let stamps = await readAll();
   let writing = Promise.resolve();
 
   async function write(digest: Digest, stats: BigIntStats): Promise<void> {
@@ -27,7 +31,7 @@ export async function openVerified(path: string, temporary: () => string): Promi
     async has(digest, stats) {
       const stamp = stampOf(stats);
       if (stamps.get(digest) === stamp) return true;
-      stamps = new Map([...stamps, ...(await readStamps(path))]);
+      stamps = new Map([...stamps, ...(await readAll())]);
       return stamps.get(digest) === stamp;
     },
     remember(digest, stats) {

@@ -3,9 +3,11 @@ import { fileURLToPath } from 'node:url';
 import { Command } from 'commander';
 import { bootstrapCommand } from './bootstrap.ts';
 import { buildCommand } from './build.ts';
+import { builderCommand } from './builder-requests.ts';
 import { failWith } from './exit.ts';
 import { gcCommand } from './gc.ts';
 import { historyCommand } from './history.ts';
+import { installCommand } from './install.ts';
 import { keygenCommand } from './keygen.ts';
 import { labCommand } from './lab.ts';
 import { nodeCommand } from './node.ts';
@@ -36,7 +38,9 @@ const verbs = [
   publishCommand,
   verifyCommand,
   keygenCommand,
+  installCommand,
   bootstrapCommand,
+  builderCommand,
   runCommand,
   statusCommand,
   nodesCommand,

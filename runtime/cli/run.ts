@@ -13,6 +13,8 @@ import { exitOnSignal } from './signal.ts';
 interface Flags extends PlaceFlags {
   readonly logLevel: string;
   readonly builderNetns?: string;
+  readonly builderSocket?: string;
+  readonly store?: string;
 }
 
 const launcher = fileURLToPath(new URL('../sockets/launch.pl', import.meta.url));
@@ -22,6 +24,8 @@ export function runCommand(): Command {
   return withPlace(new Command('run'))
     .description('Serve this site: DHCP, TFTP, HTTP, tracker and origin seeder, following its repository')
     .option('--builder-netns <file>', 'network namespace for builds (default: the one that this runs in)')
+    .option('--builder-socket <path>', 'have builds made by the builder that listens there, as another user')
+    .option('--store <directory>', 'with --builder-socket: what the builder publishes in; only read')
     .option('--log-level <level>', 'debug, info, warn or error', 'info')
     .action(run);
 }
@@ -31,13 +35,14 @@ async function run(flags: Flags): Promise<void> {
   const place = await findPlace(flags);
   await checkUnlocked(place.statePath);
   if (process.env.LISTEN_PID !== String(process.pid)) await launchWithSockets(place, flags);
-  const { storePath } = await loadSiteHere(place, flags);
+  const storePath = flags.store === undefined ? (await loadSiteHere(place, flags)).storePath : resolve(flags.store);
   const { runRuntime } = await import('../main.ts');
   // Otherwise written at the end, which a killed process does not come to.
   setTimeout(flushCompileCache, 5000).unref();
   await runRuntime(
     {
       ...{ configPath: place.configPath, statePath: place.statePath, storePath },
+      isStoreReadOnly: flags.builderSocket !== undefined,
       ...(flags.overlay !== undefined && { overlayPath: resolve(flags.overlay) }),
       builder: builder(flags),
       builderOptions: placeOptions(flags, place),
@@ -82,8 +87,9 @@ async function glanceAtNetwork({ configPath, overlay }: Place): Promise<NetworkG
 }
 
 /** Where nodes are served from a network without a way out, builds still need the Debian archive. */
-function builder({ builderNetns }: Flags): readonly string[] {
+function builder({ builderNetns, builderSocket }: Flags): readonly string[] {
   const program = [process.execPath, programPath];
+  if (builderSocket !== undefined) return [...program, 'builder', 'ask', resolve(builderSocket)];
   return builderNetns === undefined ? program : ['nsenter', `--net=${builderNetns}`, ...program];
 }
 
