@@ -1,10 +1,9 @@
 import { expect, test } from 'vitest';
 import { encodeBase64 } from '#bundle/base64.ts';
 import { type Fault, formatFault } from '#bundle/fault.ts';
-import { findSecretKeys } from '#bundle/signature.ts';
 import { readDefinitions } from './definitions.ts';
-import type { DefinitionFiles } from './files.ts';
 import { broken, config, debian, image, installer, kexec, site, sound } from './testdata/broken.ts';
+import { memoryFiles } from './testdata/memory-files.ts';
 
 test('readDefinitions() reads a sound commit with defaults filled in', async () => {
   const { definitions, faults, warnings } = await readDefinitions(memoryFiles(sound));
@@ -181,27 +180,4 @@ test('readDefinitions() warns of parameters that only a starting kernel reads', 
 
 function summary(fault: Fault): string {
   return formatFault(fault).replace(/^(\S[^:]*:\d+:\d+: )/, `$1${fault.code} `);
-}
-
-/** Files in memory; `null` stands for a symbolic link. */
-function memoryFiles(files: Readonly<Record<string, string | null | undefined>>): DefinitionFiles {
-  const present = Object.entries(files).filter(([, text]) => text !== undefined);
-  return {
-    list: async (prefix) =>
-      present
-        .filter(([path]) => path.startsWith(prefix))
-        .map(
-          ([path, text]) => ({ path, kind: text === null ? 'other' : 'file', sizeBytes: text?.length ?? 0 }) as const,
-        ),
-    async read(path) {
-      const { Fault } = await import('#bundle/fault.ts');
-      const text = files[path];
-      if (typeof text !== 'string') throw new Fault('FILE_MISSING', `Cannot read ${path}: there is no such file`);
-      return Buffer.from(text);
-    },
-    contentId: async () => 'sha1:0',
-    findSecretKeys: async () =>
-      present.flatMap(([file, text]) => findSecretKeys(text ?? '').map((line) => ({ file, line }))),
-    close: async () => undefined,
-  };
 }
