@@ -6,6 +6,7 @@ import { type Collector, openCollector } from './gc-child.ts';
 import { folderOf, type Here } from './here.ts';
 import type { Log } from './log.ts';
 import type { NodeTable } from './node-table.ts';
+import type { OrderBook } from './orders.ts';
 import { publishInChild } from './publish-child.ts';
 import { blobsOf } from './reconcile/desired.ts';
 import { type Follower, openFollower } from './reconcile/follow.ts';
@@ -75,6 +76,7 @@ export function openFollowerOf(
     readonly reconciler: Reconciler;
     readonly recorder: Recorder;
     readonly collector: Collector;
+    readonly orders: OrderBook;
     readonly onChange: () => void;
   },
 ): Follower {
@@ -84,14 +86,26 @@ export function openFollowerOf(
   return openFollower({
     async publish(revision, work) {
       const startedMs = now();
-      const result = await publishInChild({ argv, log: options.log }, revision, work);
-      if (result.kind === 'published') await parts.reconciler.once();
+      const { accepted } = parts.orders.current();
+      const extra = accepted === revision ? ['--accept-history'] : [];
+      const result = await publishInChild({ argv: [...argv, ...extra], log: options.log }, revision, work);
+      if (result.kind === 'published') {
+        await forgetAccepted(parts.orders);
+        await parts.reconciler.once();
+      }
       await parts.recorder.record(result, (now() - startedMs) / 1000);
       if (result.kind === 'published' && site.store.keep !== undefined) collectSoon(parts.collector, options.log);
       return result;
     },
+    isHeld: parts.orders.current().suspendedSince !== undefined,
     ...{ onChange: parts.onChange, now, random, log: options.log },
   });
+}
+
+/** An accepted history is accepted once: the same commit pushed over a later one is a rewritten history again. */
+async function forgetAccepted(orders: OrderBook): Promise<void> {
+  const { accepted, ...rest } = orders.current();
+  if (accepted !== undefined) await orders.set(rest);
 }
 
 /** Beside everything else: what is served does not wait for it, and does not depend on it. */

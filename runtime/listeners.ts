@@ -20,6 +20,7 @@ import type { Reconciler } from './reconcile/loop.ts';
 import type { Serving } from './serving.ts';
 import { controlSocketPath } from './state-lock.ts';
 import { controlAnswers, statusAnswers } from './status-answers.ts';
+import type { Steering } from './steering.ts';
 import { openSwarmNeeds } from './swarm-needs.ts';
 import type { Tracker } from './tracker/http.ts';
 import type { Watching } from './watching.ts';
@@ -34,6 +35,7 @@ export interface Parts {
   readonly reconciler: Reconciler;
   readonly follower: Follower;
   readonly watching: Watching;
+  readonly steering: Steering;
   readonly sockets: Sockets;
   readonly collector: Collector;
 }
@@ -55,7 +57,7 @@ export function listeners(here: Here, parts: Parts): readonly Component[] {
 }
 
 function control({ options }: Here, parts: Parts & { readonly status: StatusAnswers }): Component {
-  const { status, table, watching, reconciler, collector } = parts;
+  const { status, table, watching, reconciler, collector, steering } = parts;
   const socket = { kind: 'unix', path: controlSocketPath(options.statePath), mode: 0o600 } as const;
   const take = (report: BootReport) => void table.take({ kind: 'report', atMs: now(), address: '', report });
   const routes = adminRoutes({
@@ -64,6 +66,7 @@ function control({ options }: Here, parts: Parts & { readonly status: StatusAnsw
       reconciler.ring();
     },
     gc: collector.collect,
+    ...steering,
   });
   return listener('control', addAdminRoutes(statusListener(controlAnswers(status, take)), routes), socket);
 }
@@ -86,6 +89,7 @@ function answersForPeople({ site }: Here, parts: Parts): StatusAnswers {
   const { table, metrics, changes, serving, reconciler, follower, watching, sockets } = parts;
   return statusAnswers({
     ...{ site: site.site, table, changes, metrics, served: serving.current, conditions: follower.conditions },
+    suspendedSince: parts.steering.suspendedSince,
     ...{ reconciler, gitTrouble: watching.trouble, dhcpIgnored: sockets.ignored, now },
   });
 }

@@ -10,9 +10,11 @@ import { type Here, openHere, type RuntimeOptions } from './here.ts';
 import { listeners } from './listeners.ts';
 import { openMetrics } from './metrics.ts';
 import { type NodeTable, openNodeTable } from './node-table.ts';
+import { openOrders } from './orders.ts';
 import { openSockets } from './packet-servers.ts';
 import { openRecorder, type Recorder } from './recorder.ts';
 import { controlSocketPath, lockState } from './state-lock.ts';
+import { openSteering } from './steering.ts';
 import { Seeder } from './swarm/seeder.ts';
 import { systemdNotifier } from './systemd/notifier.ts';
 import { createTracker } from './tracker/http.ts';
@@ -65,11 +67,16 @@ async function compose(here: Here): Promise<readonly Component[]> {
   };
   const reconciler = openReconcilerOf(here, { serving, seeder, tracker, table, onMenu });
   const collector = openCollectorOf(here, { table, reconciler, serving });
-  const follower = openFollowerOf(here, { reconciler, recorder, collector, onChange: changes.tell });
+  const orders = await openOrders(here.options.statePath);
+  const follower = openFollowerOf(here, { reconciler, recorder, collector, orders, onChange: changes.tell });
+  const steering = openSteering({ orders, follower, now });
   const watching = openWatching(here, { follower, onTrouble: changes.tell });
   const sockets = await openSockets(here, { serving, emit, table });
   await reconciler.once();
-  const parts = { metrics, changes, table, tracker, serving, reconciler, follower, watching, sockets, collector };
+  const parts = {
+    ...{ metrics, changes, table, tracker, serving, reconciler },
+    ...{ follower, watching, sockets, collector, steering },
+  };
   const answering = [...listeners(here, parts), ...openNotifier(here, changes)];
   return [...sockets.components, seeder, ...answering, table, reconciler, follower, watching.component];
 }

@@ -18,6 +18,8 @@ export interface StatusAnswersOptions {
   readonly metrics: Metrics;
   readonly served: () => Served;
   readonly conditions: () => Conditions;
+  /** Publishing is held since then; ISO 8601. */
+  readonly suspendedSince: () => string | undefined;
   readonly reconciler: Reconciler;
   /** Why the repository cannot be followed now. */
   readonly gitTrouble: () => Fault | undefined;
@@ -58,10 +60,12 @@ export function controlAnswers(answers: StatusAnswers, report: (report: BootRepo
 function currentStatus(options: StatusAnswersOptions): Status {
   const { menu, needsRestart, trouble } = options.served();
   const { draining, verified } = options.reconciler.observed();
+  const suspendedSince = options.suspendedSince();
   const troubles = [options.reconciler.trouble(), trouble, options.gitTrouble()];
   return statusView({
     ...{ site: options.site, nowMs: options.now(), conditions: options.conditions(), needsRestart },
     ...(menu && { catalog: menu.catalog }),
+    ...(suspendedSince !== undefined && { suspendedSince }),
     troubles: troubles.flatMap((fault) => (fault ? [shown(fault)] : [])),
     draining: [...draining].map((manifest) => ({ name: verified.get(manifest)?.name ?? 'unknown', manifest })),
     ...{ sessions: options.table.nodes.list(), fallbacks: options.table.offers.fallbacks() },

@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import type { Readable } from 'node:stream';
 import { Fault } from '#bundle/fault.ts';
-import { spawnGit } from './git.ts';
+import { type Repository, spawnGit } from './git.ts';
 
 /** Reads blobs one after another from one `git cat-file --batch`. */
 export interface GitObjects {
@@ -10,7 +10,7 @@ export interface GitObjects {
   close(): Promise<void>;
 }
 
-export function openGitObjects(repository: string): GitObjects {
+export function openGitObjects(repository: Repository): GitObjects {
   const child = spawnGit(repository, ['cat-file', '--batch']);
   const ended = once(child, 'close');
   ended.catch(() => undefined);

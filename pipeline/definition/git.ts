@@ -27,9 +27,29 @@ const environment = {
   GIT_ALLOW_PROTOCOL: 'none',
 } as const;
 
+/** A path; in a hook also where git keeps the objects of a push that is not accepted yet. */
+export type Repository = string | { readonly path: string; readonly quarantine: Quarantine };
+
+/** Variables of git's own, as a hook `pre-receive` gets them (git-receive-pack(1), "Quarantine environment"). */
+export type Quarantine = Readonly<Partial<Record<(typeof quarantineVariables)[number], string>>>;
+
+export const quarantineVariables = [
+  'GIT_QUARANTINE_PATH',
+  'GIT_OBJECT_DIRECTORY',
+  'GIT_ALTERNATE_OBJECT_DIRECTORIES',
+] as const;
+
+export function pathOf(repository: Repository): string {
+  return typeof repository === 'string' ? repository : repository.path;
+}
+
 /** Starts git in a repository, by an argument list and with nothing of the caller's environment. */
-export function spawnGit(repository: string, argv: readonly string[]): ChildProcessWithoutNullStreams {
-  return spawn('git', [...guards, '--no-pager', ...argv], { cwd: repository, env: environment });
+export function spawnGit(repository: Repository, argv: readonly string[]): ChildProcessWithoutNullStreams {
+  const quarantine = typeof repository === 'string' ? {} : repository.quarantine;
+  return spawn('git', [...guards, '--no-pager', ...argv], {
+    cwd: pathOf(repository),
+    env: { ...environment, ...quarantine },
+  });
 }
 
 export interface GitOptions {
@@ -37,12 +57,19 @@ export interface GitOptions {
   readonly accept?: readonly number[];
   /** Default: 64 MiB. */
   readonly limitBytes?: number;
+  /** Then it is killed. Default: one minute. */
+  readonly limitMs?: number;
 }
 
 /** Runs git to its end and returns what it wrote. @throws Fault `GIT_FAILED` */
-export async function runGit(repository: string, argv: readonly string[], options: GitOptions = {}): Promise<Buffer> {
-  const { accept = [0], limitBytes = 64 * 1024 * 1024 } = options;
+export async function runGit(
+  repository: Repository,
+  argv: readonly string[],
+  options: GitOptions = {},
+): Promise<Buffer> {
+  const { accept = [0], limitBytes = 64 * 1024 * 1024, limitMs = 60_000 } = options;
   const child = spawnGit(repository, argv);
+  const timer = setTimeout(() => child.kill('SIGKILL'), limitMs).unref();
   child.stdin.end();
   const ended = new Promise<number | null>((resolve, reject) => {
     child.once('error', reject);
@@ -55,8 +82,10 @@ export async function runGit(repository: string, argv: readonly string[], option
     collect(child.stderr, 64 * 1024),
     collect(child.stdout, limitBytes, () => child.kill()),
   ]);
+  clearTimeout(timer);
   if (status !== null && accept.includes(status)) return written;
-  throw new Fault('GIT_FAILED', `Cannot run git ${argv[0]} in ${repository}: ${said.toString().trim().slice(0, 500)}`);
+  const reason = said.toString().trim().slice(0, 500) || `ended by ${child.signalCode}`;
+  throw new Fault('GIT_FAILED', `Cannot run git ${argv[0]} in ${pathOf(repository)}: ${reason}`);
 }
 
 async function collect(stream: AsyncIterable<Buffer>, limitBytes: number, onExcess?: () => void): Promise<Buffer> {

@@ -31,7 +31,11 @@ export function readSite(file: string, text: string, overlay?: SiteOverlay): Rea
   const more = [...dhcpFaults(written, source), ...groupFaults(written, source), ...keyFaults(written, source)];
   return more.length > 0
     ? { document: source, faults: more }
-    : { value: siteOf(written), document: source, faults: [] };
+    : { value: { ...siteOf(written), ...suspension(written, source) }, document: source, faults: [] };
+}
+
+function suspension({ suspend }: SiteFile, document: SourceDocument): Pick<Site, 'suspended'> {
+  return suspend === true ? { suspended: document.locate(['suspend']) } : {};
 }
 
 function dhcpFaults({ network }: SiteFile, document: SourceDocument): readonly Fault[] {

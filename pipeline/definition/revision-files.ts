@@ -3,7 +3,7 @@ import { Fault } from '#bundle/fault.ts';
 import { findSecretKeys } from '#bundle/signature.ts';
 import { searchLimitBytes, tooLarge } from './directory-files.ts';
 import { type ContentId, type DefinitionFiles, type FileEntry, filesLimit } from './files.ts';
-import { runGit } from './git.ts';
+import { pathOf, type Repository, runGit } from './git.ts';
 import { openGitObjects } from './git-objects.ts';
 
 /** A commit, wherever its repository is. */
@@ -17,13 +17,13 @@ export interface Commit {
  * Names the commit that `name` (a revision, branch or tag) stands for.
  * @throws Fault `REVISION_UNKNOWN`
  */
-export async function resolveCommit(repository: string, name: string): Promise<Commit> {
+export async function resolveCommit(repository: Repository, name: string): Promise<Commit> {
   const argv = ['log', '-1', '--no-show-signature', '--format=%H %ct', '--end-of-options', `${name}^{commit}`];
   try {
     const [revision, seconds] = (await runGit(repository, argv)).toString().trim().split(' ');
     return { revision: parseRevision(revision), committedAt: new Date(Number(seconds) * 1000).toISOString() };
   } catch (cause) {
-    throw new Fault('REVISION_UNKNOWN', `Cannot find revision ${JSON.stringify(name)} in ${repository}`, {
+    throw new Fault('REVISION_UNKNOWN', `Cannot find revision ${JSON.stringify(name)} in ${pathOf(repository)}`, {
       cause,
       hint: 'Name a commit, branch or tag of the repository; a new repository needs its first commit',
     });
@@ -51,7 +51,7 @@ export async function findRepository(
  * @param folder where `boot.config.yaml` is in the repository: `''`, or a path that ends in a slash
  */
 export async function revisionFiles(
-  repository: string,
+  repository: Repository,
   { revision, folder = '' }: { readonly revision: Revision; readonly folder?: string },
 ): Promise<DefinitionFiles> {
   const tree = await listTree(repository, revision);
@@ -88,7 +88,7 @@ function contentIdOf({ objectId }: TreeEntry): ContentId {
   return objectId.length === 64 ? `sha256:${objectId}` : `sha1:${objectId}`;
 }
 
-async function listTree(repository: string, revision: Revision): Promise<readonly TreeEntry[]> {
+async function listTree(repository: Repository, revision: Revision): Promise<readonly TreeEntry[]> {
   const argv = ['ls-tree', '-r', '-l', '-z', '--full-tree', revision];
   const lines = (await runGit(repository, argv)).toString('utf8').split('\0').filter(Boolean);
   if (lines.length > filesLimit) {
@@ -113,7 +113,7 @@ function parseTreeLine(line: string): TreeEntry {
 
 /** Looks through the whole commit, not only through the definitions; but not through its payload, which takes long. */
 async function searchTree(
-  repository: string,
+  repository: Repository,
   revision: Revision,
   tree: readonly TreeEntry[],
 ): Promise<readonly { readonly file: string; readonly line: number }[]> {

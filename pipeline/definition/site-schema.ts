@@ -131,6 +131,12 @@ const timeout = Type.Union([Type.Literal(-1), duration('10s')], {
 export const siteSchema = Type.Object(
   {
     site: name,
+    suspend: Type.Optional(
+      Type.Boolean({
+        wanted: 'true or false',
+        description: 'Holds publishing: what is served stays, until a commit without it. Default: false',
+      }),
+    ),
     git: Type.Optional(git),
     network,
     store: Type.Optional(

@@ -1,4 +1,5 @@
 import type { Catalog, Group, SwarmLimits } from '#bundle/catalog.ts';
+import type { Location } from '#bundle/fault.ts';
 
 /** An IPv4 subnet's address pool, inclusive. */
 export type AddressRange = readonly [first: string, last: string];
@@ -6,6 +7,8 @@ export type AddressRange = readonly [first: string, last: string];
 /** `boot.config.yaml` after parsing: defaults filled in, durations in milliseconds. */
 export interface Site {
   readonly site: string;
+  /** Where `suspend: true` is written; absent: it is not. */
+  readonly suspended?: Location;
   /** `remote: "."` is the repository that the file is in; `branch` absent: the current HEAD. */
   readonly git: { readonly remote: string; readonly branch?: string; readonly pollMs: number };
   readonly network: {

@@ -48,6 +48,13 @@ export function numberOf(body: AdminBody, key: string, { absent, min }: { absent
   });
 }
 
+/** A text of a body; undefined where there is none. @throws Fault `USAGE` */
+export function textOf(body: AdminBody, key: string): string | undefined {
+  const value = body[key];
+  if (value === undefined || typeof value === 'string') return value;
+  throw new Fault('USAGE', `Cannot take ${key} of the request: it must be a text`, { retry: 'stalled' });
+}
+
 function parseBody(body: unknown): AdminBody {
   if (body === undefined || body === '') return {};
   try {

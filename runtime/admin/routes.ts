@@ -1,9 +1,14 @@
-import { type AdminRoute, flagOf, numberOf } from './route.ts';
+import { type AdminRoute, flagOf, numberOf, textOf } from './route.ts';
 
 /** What administration can make the runtime do. */
 export interface AdminActions {
   /** Asks the repository now, and looks at what is published. */
   poke(): void;
+  /** Holds publishing, also over a restart. @returns since when */
+  suspend(): Promise<string>;
+  resume(): Promise<void>;
+  /** @returns the revision that is published next @throws Fault `HISTORY_NOT_REFUSED`, `REVISION_UNKNOWN` */
+  acceptHistory(revision?: string): Promise<string>;
   /** Removes from the store what nothing needs. @returns what went, and what stays */
   gc(wish: { readonly dryRun: boolean; readonly keep?: number }): Promise<object>;
 }
@@ -23,6 +28,21 @@ export function adminRoutes(actions: AdminActions): readonly AdminRoute[] {
         actions.poke();
         return { poked: true };
       },
+    },
+    {
+      ...{ method: 'POST', path: '/v1/suspend', bodyLimitBytes: smallBytes },
+      answer: async () => ({ since: await actions.suspend() }),
+    },
+    {
+      ...{ method: 'POST', path: '/v1/resume', bodyLimitBytes: smallBytes },
+      async answer() {
+        await actions.resume();
+        return {};
+      },
+    },
+    {
+      ...{ method: 'POST', path: '/v1/accept-history', bodyLimitBytes: smallBytes },
+      answer: async (body) => ({ revision: await actions.acceptHistory(textOf(body, 'revision')) }),
     },
     {
       ...{ method: 'POST', path: '/v1/gc', bodyLimitBytes: smallBytes },

@@ -70,6 +70,8 @@ export interface Source {
   readonly warnings: readonly Fault[];
   readonly commit: Commit;
   readonly files: DefinitionFiles;
+  /** Absent: it was read from a directory, committed or not. */
+  readonly repository?: string;
 }
 
 /**
@@ -79,18 +81,22 @@ export interface Source {
 export async function openDefinitions(place: Place, flags: DefinitionFlags): Promise<Source> {
   const { readDefinitions } = await import('#definition/definitions.ts');
   const { definitionsInvalid } = await import('#definition/faults.ts');
-  const { commit, files } = await openFiles(place, flags);
+  const { files, ...from } = await openFiles(place, flags);
   try {
     const { definitions, faults, warnings } = await readDefinitions(files, place.overlay);
-    if (!definitions) throw definitionsInvalid(flags.worktree ? dirname(place.configPath) : commit.revision, faults);
-    return { definitions, warnings, commit, files };
+    if (!definitions)
+      throw definitionsInvalid(flags.worktree ? dirname(place.configPath) : from.commit.revision, faults);
+    return { definitions, warnings, files, ...from };
   } catch (error) {
     await files.close();
     throw error;
   }
 }
 
-async function openFiles(place: Place, flags: DefinitionFlags): Promise<Pick<Source, 'commit' | 'files'>> {
+async function openFiles(
+  place: Place,
+  flags: DefinitionFlags,
+): Promise<Pick<Source, 'commit' | 'files' | 'repository'>> {
   const { findRepository, resolveCommit, revisionFiles } = await import('#definition/revision-files.ts');
   const { directoryFiles } = await import('#definition/directory-files.ts');
   const root = dirname(place.configPath);
@@ -100,7 +106,7 @@ async function openFiles(place: Place, flags: DefinitionFlags): Promise<Pick<Sou
       ? await findRepository(root)
       : { repository: resolve(flags.repository), folder: withSlash(flags.directory ?? '') };
   const commit = await resolveCommit(repository, flags.revision);
-  return { commit, files: await revisionFiles(repository, { revision: commit.revision, folder }) };
+  return { repository, commit, files: await revisionFiles(repository, { revision: commit.revision, folder }) };
 }
 
 /** A directory outside of any repository has no commit: it is shown as one of zeros, made at the beginning of time. */

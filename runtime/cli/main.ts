@@ -16,6 +16,7 @@ import { pokeCommand } from './poke.ts';
 import { publishCommand } from './publish.ts';
 import { runCommand } from './run.ts';
 import { statusCommand } from './status.ts';
+import { acceptHistoryCommand, resumeCommand, suspendCommand } from './steer.ts';
 import { validateCommand } from './validate.ts';
 import { verifyCommand } from './verify.ts';
 
@@ -48,6 +49,9 @@ const verbs = [
   historyCommand,
   gcCommand,
   pokeCommand,
+  suspendCommand,
+  resumeCommand,
+  acceptHistoryCommand,
   labCommand,
 ];
 for (const verb of verbs) program.addCommand(verb().exitOverride());

@@ -13,13 +13,20 @@ export interface Workpiece {
   readonly key: SecretKey;
 }
 
+export interface BuildOptions {
+  readonly reporter: Reporter;
+  readonly signal: AbortSignal;
+  /** Asked before anything is built; throws where it must not be. */
+  readonly admit?: (workpiece: Pick<Workpiece, 'source' | 'store'>) => Promise<void>;
+}
+
 /**
  * Builds a commit and hands the result to `then`, all under the state directory's build lock: two builds of one state
  * directory wait for each other.
  */
 export async function buildCommit(
   flags: BuildFlags,
-  { reporter, signal }: { readonly reporter: Reporter; readonly signal: AbortSignal },
+  { reporter, signal, admit }: BuildOptions,
   then: (workpiece: Workpiece) => Promise<void>,
 ): Promise<void> {
   const { withFileLock } = await import('#pipeline/source/file-lock.ts');
@@ -34,6 +41,7 @@ export async function buildCommit(
       join(place.statePath, 'build.lock'),
       async () => {
         const store = await (await import('#store/local.ts')).openStore(storePath);
+        await admit?.({ source, store });
         const built = await buildAll({ flags, place, source, store, keys, reporter, signal });
         signal.throwIfAborted();
         await then({ built, source, store, key });

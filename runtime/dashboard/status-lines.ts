@@ -8,6 +8,7 @@ export function statusLines(status: Status): readonly string[] {
     ...(status.building
       ? [`building  ${status.building.done} of ${status.building.total}: ${status.building.name}`]
       : []),
+    ...(status.suspendedSince === undefined ? [] : [`suspended  publishing is held since ${status.suspendedSince}`]),
     ...refusalLines(status),
     ...(status.needsRestart.length > 0 ? [`needs restart  ${status.needsRestart.join(', ')}`] : []),
     ...status.images.map((image) => `image  ${image.name}@${image.version}  ${image.method}  ${image.title}`),

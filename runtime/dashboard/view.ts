@@ -24,6 +24,8 @@ export interface Status {
   readonly revision?: Revision;
   readonly committedAt?: string;
   readonly serial?: number;
+  /** Publishing is held since then; ISO 8601 in UTC. */
+  readonly suspendedSince?: string;
   readonly building?: NonNullable<Conditions['building']>;
   /** The newest revision is not served: stalled until a new one, failed until the next try. */
   readonly refused?: { readonly kind: 'stalled' | 'failed'; readonly revision?: Revision; readonly sinceMs: number };
@@ -115,6 +117,8 @@ export interface StatusSources {
   /** Absent: nothing is served yet. */
   readonly catalog?: Catalog;
   readonly conditions: Conditions;
+  /** Publishing is held since then; ISO 8601 in UTC. */
+  readonly suspendedSince?: string;
   /** Faults beside the commit's: the repository cannot be reached, the published catalog is not signed by a trusted key. */
   readonly troubles: readonly ShownFault[];
   readonly needsRestart: readonly string[];
@@ -126,9 +130,11 @@ export interface StatusSources {
 export function statusView(sources: StatusSources): Status {
   const { site, nowMs, catalog, conditions, needsRestart } = sources;
   const { building, refused } = conditions;
+  const { suspendedSince } = sources;
   return {
     ...{ site, nowMs, ready: catalog !== undefined, needsRestart },
     ...(catalog && { revision: catalog.revision, committedAt: catalog.committedAt, serial: catalog.serial }),
+    ...(suspendedSince !== undefined && { suspendedSince }),
     ...(building && { building }),
     ...(refused && { refused: refusal(refused) }),
     faults: [...(refused?.faults ?? []), ...sources.troubles],

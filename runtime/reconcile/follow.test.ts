@@ -61,6 +61,38 @@ describe('openFollower()', () => {
     await stop();
   });
 
+  it('publishes nothing while it is held, and then only the newest', async () => {
+    const { follower, started, finish, stop } = setUp();
+    follower.offer(revision('a'));
+    await turn();
+    follower.hold(true);
+    for (const digit of ['b', 'c']) {
+      follower.offer(revision(digit));
+      await turn();
+    }
+    expect(follower.conditions()).toEqual({});
+    expect(started).toEqual(['a']);
+    follower.hold(false);
+    await turn();
+    finish('c');
+    await turn();
+    expect(started).toEqual(['a', 'c']);
+    await stop();
+  });
+
+  it('tries a refused revision again when it is told to', async () => {
+    const { follower, started, finish, stop } = setUp();
+    const no = { kind: 'refused', faults: [{ code: 'X', message: 'no' }], retry: 'stalled' } as const;
+    follower.offer(revision('a'));
+    await turn();
+    finish('a', { ...no, revision: revision('a') });
+    await turn();
+    follower.again();
+    await turn();
+    expect(started).toEqual(['a', 'a']);
+    await stop();
+  });
+
   it('shows a refusal until another revision comes', async () => {
     const { follower, started, finish, stop } = setUp();
     follower.offer(revision('a'));

@@ -16,6 +16,8 @@ export interface FollowerOptions {
     options: { readonly signal: AbortSignal; readonly onProgress: (progress: BuildProgress) => void },
   ) => Promise<Result>;
   readonly onChange: () => void;
+  /** Whether nothing is published at first. Default: false */
+  readonly isHeld?: boolean;
   readonly now: () => number;
   readonly random: () => number;
   readonly log: Log;
@@ -28,6 +30,10 @@ export interface FollowerOptions {
 export interface Follower extends Component {
   /** Tells the newest revision of the repository. */
   offer(revision: Revision): void;
+  /** Publishes nothing while it is held; a build that runs is ended. Let go, it publishes the newest revision only. */
+  hold(isHeld: boolean): void;
+  /** Tries the newest revision again, although it was refused. */
+  again(): void;
   conditions(): Conditions;
 }
 
@@ -36,6 +42,7 @@ export function openFollower(options: FollowerOptions): Follower {
   let conditions: Conditions = {};
   let runAgainAtMs: number | undefined;
   let wasInterrupted = false;
+  let isHeld = options.isHeld ?? false;
   let working: { revision: Revision; stop: AbortController } | undefined;
   let wake = () => {};
 
@@ -46,7 +53,7 @@ export function openFollower(options: FollowerOptions): Follower {
 
   /** The revision to work on now; else when to look again. */
   function due(): Revision | number | undefined {
-    if (newest === undefined || !isNew(newest, conditions)) return undefined;
+    if (isHeld || newest === undefined || !isNew(newest, conditions)) return undefined;
     const waitMs = (runAgainAtMs ?? 0) - options.now();
     return conditions.refused?.revision === newest && waitMs > 0 ? waitMs : newest;
   }
@@ -88,6 +95,18 @@ export function openFollower(options: FollowerOptions): Follower {
       newest = revision;
       if (working && working.revision !== revision && !wasInterrupted)
         working.stop.abort(new Error('a newer revision came'));
+      wake();
+    },
+    hold(held) {
+      isHeld = held;
+      if (held) working?.stop.abort(new Error('publishing is held'));
+      options.onChange();
+      wake();
+    },
+    again() {
+      const { handled: _, ...rest } = conditions;
+      if (conditions.refused) conditions = rest;
+      runAgainAtMs = undefined;
       wake();
     },
     async run(signal) {

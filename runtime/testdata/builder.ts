@@ -11,7 +11,8 @@ import { openKeyPair } from '#pipeline/sign.ts';
 import { withFileLock } from '#pipeline/source/file-lock.ts';
 import { openStore } from '#store/local.ts';
 import type { Store } from '#store/store.ts';
-import { findPlace, openDefinitions } from '../cli/builder.ts';
+import { admitNext } from '../cli/admit.ts';
+import { findPlace, openDefinitions, type Source } from '../cli/builder.ts';
 import { gcCommand } from '../cli/gc.ts';
 import { failWith } from '../cli/exit.ts';
 import { openReporter, reporting } from '../cli/report.ts';
@@ -24,6 +25,7 @@ const { values } = parseArgs({
     repository: { type: 'string', default: '' },
     directory: { type: 'string', default: '' },
     revision: { type: 'string', default: 'HEAD' },
+    'accept-history': { type: 'boolean', default: false },
     json: { type: 'boolean', default: false },
     'in-use': { type: 'string' },
     keep: { type: 'string' },
@@ -39,9 +41,18 @@ function publishCommit(): Promise<void> {
 async function publishLocked(): Promise<void> {
   const place = await findPlace(values);
   const source = await openDefinitions(place, { ...values, worktree: false });
+  try {
+    await publishSource(source);
+  } finally {
+    await source.files.close();
+  }
+}
+
+async function publishSource(source: Source): Promise<void> {
   reporter.progress({ done: 0, total: 2, name: 'bootstrap' });
   while (existsSync(join(values.state, 'hold'))) await sleep(20);
   const store = await openStore(join(values.state, 'store'));
+  await admitNext({ source, store }, { acceptHistory: values['accept-history'] });
   const { key } = await openKeyPair(values.state);
   const noTools = () => Promise.reject(new Error('the images of this test need no tools'));
   const surroundings = { cachePath: join(values.state, 'tools'), log: () => {}, refresh: false };
@@ -52,7 +63,6 @@ async function publishLocked(): Promise<void> {
   });
   const { definitions, commit } = source;
   const { published } = await publish({ ...built, definitions, commit, store, key, nowMs: Date.now() });
-  await source.files.close();
   reporter.result('published', { ...published, built: built.built }, '');
 }
 
