@@ -7,6 +7,7 @@ import { builderCommand } from './builder-requests.ts';
 import { failWith } from './exit.ts';
 import { gcCommand } from './gc.ts';
 import { historyCommand } from './history.ts';
+import { initCommand } from './init.ts';
 import { installCommand } from './install.ts';
 import { keygenCommand } from './keygen.ts';
 import { labCommand } from './lab.ts';
@@ -39,6 +40,7 @@ const verbs = [
   publishCommand,
   verifyCommand,
   keygenCommand,
+  initCommand,
   installCommand,
   bootstrapCommand,
   builderCommand,

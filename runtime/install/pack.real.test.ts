@@ -1,5 +1,5 @@
-import { execFileSync } from 'node:child_process';
-import { existsSync, globSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync } from 'node:fs';
+import { execFileSync, spawnSync } from 'node:child_process';
+import { existsSync, globSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, symlinkSync } from 'node:fs';
 import { isBuiltin } from 'node:module';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
@@ -15,6 +15,8 @@ const isWhole = process.env.BT_TEST === 'all';
 let tarball = '';
 
 beforeAll(() => {
+  // What an earlier pack left must not stand for this one.
+  rmSync(join(root, 'dist'), { recursive: true, force: true });
   const said = execFileSync('npm', ['pack', '--json', '--pack-destination', place], { cwd: root, encoding: 'utf8' });
   tarball = join(place, /"filename": "([^"]+)"/.exec(said)?.[1] ?? '');
   if (isWhole) npm('install', '--prefer-offline', '--no-audit', '--no-fund', tarball);
@@ -49,9 +51,7 @@ function verb(...argv: readonly string[]): string {
   return execFileSync(program, argv, { cwd: place, encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'] });
 }
 
-function git(...argv: readonly string[]): void {
-  execFileSync('git', argv, { cwd: place });
-}
+const identity = ['-c', 'user.name=Test', '-c', 'user.email=test@example.org'];
 
 describe('the package that npm pack makes', () => {
   it('holds JavaScript, no TypeScript, and nothing of the tests', () => {
@@ -90,20 +90,43 @@ describe('the package that npm pack makes', () => {
     expect(verb('publish', '--help')).toContain('Usage: boottorrent publish');
   });
 
-  it('makes keys, and validates a site', () => {
-    writeSmallSite(place);
-    expect(verb('keygen')).toMatch(/^RW\S+\nMade /);
-    expect(verb('validate', '--worktree')).toContain('1 images, no faults');
+  it('makes the repository of a site, which is valid and holds no secret', () => {
+    const site = join(place, 'site');
+    expect(verb('init', site, '--interface', 'eth1')).toContain('The first commit is made.');
+    expect(verb('validate', '--config', join(site, 'boot.config.yaml'))).toContain('site: 1 images, no faults');
+    const committed = execFileSync('git', ['-C', site, 'ls-files', '--stage'], { encoding: 'utf8' });
+    expect(committed).toContain('boot.config.yaml');
+    expect(committed).not.toContain('minisign.key');
+    const [, secret = ''] = readFileSync(join(site, '.boottorrent/keys/minisign.key'), 'utf8').split('\n');
+    expect(secret.length).toBeGreaterThan(100);
+    expect(spawnSync('git', ['-C', site, 'grep', '--cached', '-F', secret]).status).toBe(1);
+    const agent = 'images/debian/overlay/usr/local/sbin/boottorrent-node';
+    expect(statSync(join(site, agent)).mode & 0o777).toBe(statSync(join(root, agent)).mode & 0o777);
+  });
+
+  it('refuses to make a site over something else', () => {
+    const { status, stderr } = spawnSync(join(place, 'node_modules/.bin/boottorrent'), ['init', installed], {
+      encoding: 'utf8',
+    });
+    expect(status).toBe(2);
+    expect(stderr).toContain('DIRECTORY_NOT_EMPTY');
   });
 
   it.runIf(isWhole)(
     'builds the bootstrap and a site, publishes and verifies it',
     () => {
-      git('init', '--quiet');
-      git('add', 'boot.config.yaml', 'images');
-      git('-c', 'user.name=T', '-c', 'user.email=t@example.org', 'commit', '--quiet', '-m', 'one');
-      expect(verb('publish')).toContain('tiny@');
-      expect(verb('verify')).toContain('tiny@');
+      const site = join(place, 'small');
+      writeSmallSite(site);
+      for (const argv of [
+        ['init', '--quiet'],
+        ['add', '--all'],
+        [...identity, 'commit', '--quiet', '-m', 'one'],
+      ]) {
+        execFileSync('git', ['-C', site, ...argv]);
+      }
+      const config = join(site, 'boot.config.yaml');
+      expect(verb('publish', '--config', config)).toContain('tiny@');
+      expect(verb('verify', '--config', config)).toContain('Verified: ');
     },
     600_000,
   );

@@ -12,7 +12,7 @@ const root = fileURLToPath(new URL('../..', import.meta.url));
 const target = join(root, 'dist');
 const sources = '{pipeline,runtime,bootstrap}/**/*';
 const isLeftOut = (path: string) =>
-  /(^|\/)(testdata|pcaps)(\/|$)|\.(test|bench)\.ts$|\.d\.ts$|\.md$|^runtime\/install\/pack\.ts$/.test(path);
+  /(^|\/)(testdata|sweep)(\/|$)|\.(test|bench)\.ts$|\.d\.ts$|\.md$|^runtime\/install\/pack\.ts$/.test(path);
 
 await rm(target, { recursive: true, force: true });
 for await (const entry of glob(sources, { cwd: root, withFileTypes: true })) {
