@@ -70,6 +70,12 @@ export async function buildBootstrap(options: BootstrapOptions): Promise<Measure
   }
 }
 
+/** The bootstrap that {@link buildBootstrap} would give without building; undefined: it would build. */
+export async function findBootstrap(options: BootstrapOptions): Promise<MeasuredBootstrap | undefined> {
+  const { digest } = await gather(options);
+  return keptBootstrap(options, await options.store.readBuild(digest));
+}
+
 async function keptBootstrap({ store }: BootstrapOptions, kept: unknown): Promise<MeasuredBootstrap | undefined> {
   const { bootstrap, parts, sizes } = (kept ?? {}) as Readonly<Record<string, unknown>>;
   const release = await keptRelease(store, bootstrap);

@@ -116,7 +116,8 @@ async function bring(
   return { release: await buildImage({ step, gathered, options }), isNew: true };
 }
 
-async function planOne({ inputs }: Gathered, store: Store): Promise<Step> {
+/** Whether an image's bundle is in the store, or has to be built. */
+export async function planOne({ inputs }: Gathered, store: Store): Promise<Step> {
   const digest = digestOf(formatInputs(inputs));
   const release = await keptRelease(store, await store.readBuild(digest));
   const [step] = plan([inputs], { digestOf, kept: new Map(release ? [[digest, release]] : []) });

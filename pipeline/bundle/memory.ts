@@ -32,7 +32,10 @@ export function bundleMemoryBytes(method: Method, sizes: { filesBytes: number; s
 }
 
 /** RAM that must be free on a node, in bytes, before it begins to download an image. */
-export function memoryNeed(image: ImageRelease, parts: readonly Release[]): number {
+export function memoryNeed(
+  image: Pick<ImageRelease, 'arch' | 'start' | 'memoryBytes'>,
+  parts: readonly Release[],
+): number {
   const names: readonly string[] = partsOf(image.start);
   const needed = parts.filter((part) => part.arch === image.arch && names.includes(part.name));
   const machineBytes = image.start.method === 'qemu' ? image.start.memoryBytes + qemuBytes : 0;

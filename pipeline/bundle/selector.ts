@@ -16,6 +16,12 @@ export interface NodeLabels {
   readonly arch: Arch;
 }
 
+/** What of a catalog decides about a node's image. */
+export interface Choices<T> extends Pick<Catalog, 'groups'> {
+  readonly images: readonly T[];
+  readonly menu: Pick<Catalog['menu'], 'default'>;
+}
+
 /** @throws the reader's fault */
 export function parseSelector(record: RecordReader): Selector {
   const has = (key: string) => record.keys().includes(key);
@@ -41,7 +47,10 @@ export function groupOf(groups: readonly Group[], node: NodeLabels): Group | und
  * The image that a node boots when nobody chooses another: its group's, else the menu's default.
  * @throws Fault `IMAGE_UNKNOWN` when the catalog has none of that name for the node's architecture
  */
-export function chooseImage(catalog: Catalog, node: NodeLabels): { image: ImageRelease; group: Group | undefined } {
+export function chooseImage<T extends Pick<ImageRelease, 'name' | 'arch'>>(
+  catalog: Choices<T>,
+  node: NodeLabels,
+): { image: T; group: Group | undefined } {
   const group = groupOf(catalog.groups, node);
   const name = group?.image ?? catalog.menu.default;
   const image = catalog.images.find((one) => one.name === name && one.arch === node.arch);

@@ -93,7 +93,8 @@ export async function openDefinitions(place: Place, flags: DefinitionFlags): Pro
   }
 }
 
-async function openFiles(
+/** The commit that flags name, and its files; the caller closes them. @throws Fault `REVISION_UNKNOWN` */
+export async function openFiles(
   place: Place,
   flags: DefinitionFlags,
 ): Promise<Pick<Source, 'commit' | 'files' | 'repository'>> {

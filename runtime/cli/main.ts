@@ -13,6 +13,7 @@ import { keygenCommand } from './keygen.ts';
 import { labCommand } from './lab.ts';
 import { nodeCommand } from './node.ts';
 import { nodesCommand } from './nodes.ts';
+import { planCommand } from './plan.ts';
 import { pokeCommand } from './poke.ts';
 import { publishCommand } from './publish.ts';
 import { runCommand } from './run.ts';
@@ -36,6 +37,7 @@ const program = new Command('boottorrent')
   .exitOverride();
 const verbs = [
   validateCommand,
+  planCommand,
   buildCommand,
   publishCommand,
   verifyCommand,

@@ -53,6 +53,20 @@ test('validate of a broken commit ends with 2 and says every fault with its plac
   ]);
 });
 
+test('plan says what publishing would do, against what is published and against a commit, and builds nothing', () => {
+  expect(boottorrent('plan').stdout).toContain('against nothing, since nothing is published yet: 1 of 1 image changes');
+  put('images/demo/a', 'another kernel');
+  commit();
+  const { status, stdout } = boottorrent('plan', '--against', 'HEAD~1', '--json');
+  expect(status).toBe(0);
+  expect(JSON.parse(stdout)).toMatchObject({
+    kind: 'plan',
+    images: [{ name: 'demo', kind: 'changed', mustBuild: true, buildBytes: 20, transferBytes: 20 }],
+  });
+  expect(boottorrent('plan', '--markdown').stdout).toContain('| demo | added | new | 1 kB | 1 kB | 1 kB |');
+  expect(boottorrent('plan', '--against', 'nowhere').status).toBe(2);
+});
+
 test('validate refuses a commit that holds the key that keygen made', () => {
   expect(boottorrent('keygen').status).toBe(0);
   git('add', '-f', '.boottorrent/keys/minisign.key');

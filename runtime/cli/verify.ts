@@ -20,7 +20,7 @@ async function verify(flags: Flags): Promise<void> {
   const { openStore } = await import('#store/local.ts');
   const place = await findPlace(flags);
   const { site, storePath } = await loadSiteHere(place, flags);
-  const keys = await readKeys(site.trust.publicKeys, place.statePath);
+  const keys = await readTrustedKeys(site.trust.publicKeys, place.statePath);
   const verified = await verifyPublished(await openStore(storePath), keys);
   if (!verified) {
     throw new Fault('NOTHING_PUBLISHED', 'Cannot verify: nothing is published yet', {
@@ -34,7 +34,8 @@ async function verify(flags: Flags): Promise<void> {
   openReporter(flags).result('verified', { serial, revision, keyId, fileCount, sizeBytes }, text);
 }
 
-async function readKeys(publicKeys: readonly string[], statePath: string): Promise<readonly PublicKey[]> {
+/** The keys whose catalogs count: the site's, else the state directory's own. @throws Fault `PUBLIC_KEY_MISSING` */
+export async function readTrustedKeys(publicKeys: readonly string[], statePath: string): Promise<readonly PublicKey[]> {
   if (publicKeys.length > 0) return publicKeys.map(parsePublicKey);
   const { keyPaths } = await import('#pipeline/sign.ts');
   const path = keyPaths(statePath).public;

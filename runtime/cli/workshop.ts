@@ -81,24 +81,42 @@ async function buildAll(options: {
 }): Promise<Built> {
   const { flags, place, source, store, keys, reporter, signal } = options;
   const { build } = await import('#pipeline/build.ts');
-  const { openToolRoot } = await import('#pipeline/source/tool-root.ts');
   const { buildBootstrap } = await import('#bootstrap/build.ts');
-  const cachePath = join(place.statePath, 'tools');
+  const surroundings = await surroundingsOf({ flags, place, reporter, signal });
+  const bootstrap = async (signal: AbortSignal) =>
+    buildBootstrap({
+      ...surroundings,
+      signal,
+      store,
+      toolRoot: await surroundings.toolRoot(),
+      publicKeys: keys,
+      arch: 'amd64',
+    });
+  return build({
+    ...source,
+    ...surroundings,
+    store,
+    bootstrap,
+    progress: reporter.progress,
+  });
+}
+
+/** Where tools and package lists are kept; the tool root is opened when something first needs it. */
+export async function surroundingsOf(options: {
+  readonly flags: Pick<BuildFlags, 'mirror' | 'refresh'>;
+  readonly place: Place;
+  readonly reporter: Reporter;
+  readonly signal: AbortSignal;
+}) {
+  const { flags, place, reporter, signal } = options;
+  const { openToolRoot } = await import('#pipeline/source/tool-root.ts');
   const mirror = flags.mirror === undefined ? {} : { mirror: flags.mirror };
+  const cachePath = join(place.statePath, 'tools');
   const surroundings = { cachePath, ...mirror, refresh: flags.refresh, log: reporter.detail, signal };
   let opened: ReturnType<typeof openToolRoot> | undefined;
   const toolRoot = () => {
     opened ??= openToolRoot(surroundings);
     return opened;
   };
-  const bootstrap = async (signal: AbortSignal) =>
-    buildBootstrap({ ...surroundings, signal, store, toolRoot: await toolRoot(), publicKeys: keys, arch: 'amd64' });
-  return build({
-    ...source,
-    ...surroundings,
-    store,
-    toolRoot,
-    bootstrap,
-    progress: reporter.progress,
-  });
+  return { ...surroundings, toolRoot };
 }
