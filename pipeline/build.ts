@@ -175,16 +175,17 @@ async function readFolderFile(
   return files.read(`images/${image.name}/${path}`, folderFileLimitBytes);
 }
 
-/** A release that was kept, if it can be read and every file of it is still there. */
+/** A release that was kept, if it can be read and every file of it is still there and whole. */
 export async function keptRelease(store: Store, kept: unknown): Promise<Release | undefined> {
   if (kept === undefined) return undefined;
   try {
     const release = parseRelease(recordReader(kept, 'a kept build', 'BUILD_INVALID'));
     const manifest = parseManifest((await store.readBlob(release.manifest.digest, manifestLimitBytes)).toString());
     const { torrent } = release;
-    const digests = [...(torrent ? [torrent.digest] : []), ...manifest.files.map(({ sha256 }) => sha256)];
-    const isThere = await Promise.all(digests.map((digest) => store.has(digest)));
-    return isThere.every(Boolean) ? release : undefined;
+    const files = manifest.files.map(({ sha256, sizeBytes }) => ({ digest: sha256, sizeBytes }));
+    // One that was damaged since is built again: hashed only where its time or size has changed.
+    for (const ref of [...(torrent ? [torrent] : []), ...files]) await store.verifyBlob(ref);
+    return release;
   } catch (error) {
     if (error instanceof Fault) return undefined;
     throw error;

@@ -18,7 +18,7 @@ const pure = [
   'runtime/tftp/(negotiate|packet|transfer)',
   'runtime/tracker/(announce|codec|needed)',
   'runtime/swarm/(policy|policy-state|wire)',
-  'runtime/reconcile/(desired|diff|outcome)',
+  'runtime/reconcile/(desired|diff|outcome|readiness)',
   'runtime/dashboard/view',
   'runtime/history/(commit|event|lines)',
 ].join('|');

@@ -16,8 +16,10 @@ export interface BootAnswersOptions {
   readonly offers: Offers;
   readonly server: () => Server;
   readonly conditions: () => Conditions;
-  /** Paths of the blobs that served bundles name. */
-  readonly blobPath: (digest: Digest) => string | undefined;
+  /** Paths of the blobs that served bundles name. @throws Fault `DRIFT` */
+  readonly blobPath: (digest: Digest) => Promise<string | undefined>;
+  /** @throws Fault `DRAINING` where this node must not begin to boot */
+  readonly check: (mac: Mac) => void;
   readonly blobsPath: string;
   readonly tracker: Tracker;
   readonly needs: SwarmNeeds;
@@ -32,6 +34,7 @@ export function bootAnswers(options: BootAnswersOptions): BootAnswers {
   return {
     script: (request) => answerScript(options, request),
     ticket({ session, mac, arch, image: chosen, address }) {
+      options.check(mac);
       const offer = options.offers.forTicket({ mac, arch }, chosen);
       if (!offer) throw new Fault('NOT_READY', 'Cannot make a ticket: nothing is published yet');
       const wanted = { session, mac, arch, nowMs: now(), ...(chosen !== undefined && { image: chosen }) };
@@ -51,8 +54,8 @@ export function bootAnswers(options: BootAnswersOptions): BootAnswers {
       const { originBytes, httpBytes } = session;
       return { originBytes, httpBytes, mayGo: report.phase !== 'seed' || options.needs.mayGo(session) };
     },
-    blob(digest) {
-      const path = options.blobPath(digest);
+    async blob(digest) {
+      const path = await options.blobPath(digest);
       return path && relative(options.blobsPath, path);
     },
     blobSent: (sent) => void take({ kind: 'blob', atMs: now(), ...sent }),
@@ -63,6 +66,7 @@ function answerScript(
   options: BootAnswersOptions,
   request: { readonly mac: Mac; readonly firmware: Firmware; readonly address: string },
 ): string {
+  options.check(request.mac);
   const server = options.server();
   const offer = options.offers.forScript(request);
   const wanted = { ...request, ...(offer?.chosen !== undefined && { chosen: offer.chosen }) };

@@ -44,9 +44,10 @@ export function openReconcilerOf(
     readonly table: NodeTable;
     /** Told when a menu is served. */
     readonly onMenu: (menu: Menu) => void;
+    readonly onDamage: () => void;
   },
 ): Reconciler {
-  const { serving, seeder, tracker, table, onMenu } = parts;
+  const { serving, seeder, tracker, table, onMenu, onDamage } = parts;
   const inUse = () => table.nodes.namedBundles(now());
   // After a restart: a node goes on with what it began with, though another catalog was published meanwhile.
   const unserved = () =>
@@ -64,6 +65,7 @@ export function openReconcilerOf(
       await serving.swap(menu);
       onMenu(menu);
     },
+    onDamage,
     log: options.log,
   });
   return reconciler;

@@ -1,11 +1,12 @@
 import { join } from 'node:path';
 import type { BootReport } from '#bundle/boot-report.ts';
-import type { Fault } from '#bundle/fault.ts';
+import { Fault } from '#bundle/fault.ts';
 import { addAdminRoutes } from './admin/route.ts';
 import { adminRoutes } from './admin/routes.ts';
 import { bootAnswers } from './boot-answers.ts';
 import type { Changes } from './changes.ts';
 import type { Component } from './component.ts';
+import type { Drain } from './drain.ts';
 import type { Collector } from './gc-child.ts';
 import type { Here } from './here.ts';
 import { type BootAnswers, bootListener } from './http/boot-listener.ts';
@@ -38,6 +39,7 @@ export interface Parts {
   readonly steering: Steering;
   readonly sockets: Sockets;
   readonly collector: Collector;
+  readonly drain: Drain;
 }
 
 const now = () => Date.now();
@@ -57,7 +59,7 @@ export function listeners(here: Here, parts: Parts): readonly Component[] {
 }
 
 function control({ options }: Here, parts: Parts & { readonly status: StatusAnswers }): Component {
-  const { status, table, watching, reconciler, collector, steering } = parts;
+  const { status, table, watching, reconciler, collector, steering, drain } = parts;
   const socket = { kind: 'unix', path: controlSocketPath(options.statePath), mode: 0o600 } as const;
   const take = (report: BootReport) => void table.take({ kind: 'report', atMs: now(), address: '', report });
   const routes = adminRoutes({
@@ -67,29 +69,37 @@ function control({ options }: Here, parts: Parts & { readonly status: StatusAnsw
     },
     gc: collector.collect,
     ...steering,
+    drain: drain.start,
   });
   return listener('control', addAdminRoutes(statusListener(controlAnswers(status, take)), routes), socket);
 }
 
 /** What nodes ask for. */
 function answersForNodes({ store }: Here, parts: Parts): BootAnswers {
-  const { table, tracker, serving, reconciler, follower } = parts;
+  const { table, tracker, serving, reconciler, follower, drain } = parts;
   const menu = () => serving.current().menu;
   return bootAnswers({
     ...{ offers: table.offers, take: table.take, tracker, now, conditions: follower.conditions },
     needs: openSwarmNeeds({ sessions: table.nodes.list, menu, now }),
     server: () => serving.current().server,
     blobsPath: join(store.path, 'blobs'),
-    blobPath: (digest) => (blobsOf(reconciler.observed()).has(digest) ? store.blobPath(digest) : undefined),
+    check: drain.check,
+    async blobPath(digest) {
+      if (!blobsOf(reconciler.observed()).has(digest)) return undefined;
+      if (await store.isUnchanged(digest)) return store.blobPath(digest);
+      reconciler.ring();
+      throw new Fault('DRIFT', `Cannot send blob ${digest}: it was changed on the disk after it was verified`);
+    },
   });
 }
 
 /** What people and scrapers ask for. */
 function answersForPeople({ site }: Here, parts: Parts): StatusAnswers {
-  const { table, metrics, changes, serving, reconciler, follower, watching, sockets } = parts;
+  const { table, metrics, changes, serving, reconciler, follower, watching, sockets, drain } = parts;
   return statusAnswers({
     ...{ site: site.site, table, changes, metrics, served: serving.current, conditions: follower.conditions },
     suspendedSince: parts.steering.suspendedSince,
     ...{ reconciler, gitTrouble: watching.trouble, dhcpIgnored: sockets.ignored, now },
+    isDraining: drain.isDraining,
   });
 }

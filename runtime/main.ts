@@ -5,6 +5,7 @@ import type { BootEvent } from './boot/event.ts';
 import type { Menu } from './boot/menu.ts';
 import { type Changes, openChanges } from './changes.ts';
 import { type Component, runAll } from './component.ts';
+import { type Drain, openDrain } from './drain.ts';
 import { openCollectorOf, openFollowerOf, openReconcilerOf, openServingOf } from './following.ts';
 import { type Here, openHere, type RuntimeOptions } from './here.ts';
 import { listeners } from './listeners.ts';
@@ -58,6 +59,7 @@ async function compose(here: Here): Promise<readonly Component[]> {
   const emit = (event: BootEvent) => void table.take(event);
   const seeder = openSeeder(here, { table, emit });
   const tracker = openTracker(here, { table, emit, seeder });
+  const drain = openDrainOf(here, table);
   const serving = openServingOf(here, seeder);
   const recorder = await openRecorderOf(here);
   const onMenu = ({ catalog }: Menu) => {
@@ -65,20 +67,21 @@ async function compose(here: Here): Promise<readonly Component[]> {
     // What the follower publishes it records itself, with the time that it took.
     if (!follower.conditions().building) void recorder.found(catalog);
   };
-  const reconciler = openReconcilerOf(here, { serving, seeder, tracker, table, onMenu });
+  const onDamage = () => follower.again();
+  const reconciler = openReconcilerOf(here, { serving, seeder, tracker, table, onMenu, onDamage });
   const collector = openCollectorOf(here, { table, reconciler, serving });
   const orders = await openOrders(here.options.statePath);
   const follower = openFollowerOf(here, { reconciler, recorder, collector, orders, onChange: changes.tell });
   const steering = openSteering({ orders, follower, now });
   const watching = openWatching(here, { follower, onTrouble: changes.tell });
-  const sockets = await openSockets(here, { serving, emit, table });
+  const sockets = await openSockets(here, { serving, emit, table, drain });
   await reconciler.once();
   const parts = {
     ...{ metrics, changes, table, tracker, serving, reconciler },
-    ...{ follower, watching, sockets, collector, steering },
+    ...{ follower, watching, sockets, collector, steering, drain },
   };
   const answering = [...listeners(here, parts), ...openNotifier(here, changes)];
-  return [...sockets.components, seeder, ...answering, table, reconciler, follower, watching.component];
+  return [...sockets.components, seeder, ...answering, table, reconciler, follower, watching.component, drain];
 }
 
 /** For a service manager, where one started this. */
@@ -90,6 +93,10 @@ function openNotifier({ options, address, site }: Here, changes: Changes): reado
 
 function openRecorderOf({ options: { statePath, log }, mirror }: Here): Promise<Recorder> {
   return openRecorder({ statePath, mirrorPath: mirror.path, log, now });
+}
+
+function openDrainOf({ options: { log } }: Here, { nodes }: NodeTable): Drain {
+  return openDrain({ sessions: nodes.list, now, log });
 }
 
 type Known = { readonly table: NodeTable; readonly emit: (event: BootEvent) => void };

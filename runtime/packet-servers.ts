@@ -2,6 +2,7 @@ import { join } from 'node:path';
 import type { Emit } from './boot/event.ts';
 import type { Component } from './component.ts';
 import { openDhcpServer } from './dhcp/server.ts';
+import type { Drain } from './drain.ts';
 import type { Here } from './here.ts';
 import type { NodeTable } from './node-table.ts';
 import type { Serving } from './serving.ts';
@@ -20,6 +21,7 @@ interface PacketParts {
   readonly serving: Serving;
   readonly table: NodeTable;
   readonly emit: Emit;
+  readonly drain: Drain;
 }
 
 const now = () => Date.now();
@@ -35,7 +37,7 @@ export async function openSockets(here: Here, parts: PacketParts): Promise<Socke
   }
   const { tftp, dhcp, pxe } = await openBootSockets({ ...wanted, names: ['dhcp', 'pxe', 'tftp'] });
   const leasesPath = join(statePath, 'leases.json');
-  const view = () => parts.serving.current().dhcp;
+  const view = () => ({ ...parts.serving.current().dhcp, refuses: parts.drain.refuses });
   const { emit } = parts;
   const dhcpServer = await openDhcpServer({ sockets: { dhcp, pxe }, view, leasesPath, emit, log, now });
   return { components: [dhcpServer, openTftp(here, { ...parts, tftp })], ignored: dhcpServer.ignored };
@@ -47,6 +49,7 @@ function openTftp(
 ): Component {
   const fileOf = tftpFileOf({
     ...{ menu: () => serving.current().menu, server: () => serving.current().server, blobPath: store.blobPath },
+    isUnchanged: store.isUnchanged,
     firmwareAt: (at) => table.nodes.at(at)?.firmware,
   });
   return tftpServer({ socket: tftp, address: address.address, fileOf, emit, log: options.log, now });

@@ -1,7 +1,7 @@
 import { type ChildProcess, execFile, execFileSync, spawn } from 'node:child_process';
 import { createHash, randomBytes } from 'node:crypto';
 import { createWriteStream } from 'node:fs';
-import { mkdir, mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { chmod, mkdir, mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { request } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -100,6 +100,10 @@ async function history(): Promise<readonly HistoryEvent[]> {
 async function gc(...flags: string[]): Promise<GcResult> {
   const argv = [join(here, 'cli/main.ts'), 'gc', '--json', '--state', statePath, ...flags];
   return JSON.parse((await execute(process.execPath, argv)).stdout) as GcResult;
+}
+async function bootstrapFiles() {
+  const { bootstraps } = await status();
+  return parseManifest(await fetchText(`/blob/${bootstraps[0]?.digest}/manifest`)).files;
 }
 const tryStatus = () => status().catch(() => undefined);
 
@@ -310,6 +314,54 @@ describe('the runtime, in the order of a life', () => {
     await expect.poll(() => statusOf(files[0]), soon).toBe('404');
     // It came up, so the node may fall back to it: it is no longer served, and still kept.
     expect((await gc()).removedBlobs).toBe(0);
+  });
+
+  it('gives out no file that was changed on the disk, says so, and has it built again', async () => {
+    const { images } = await status();
+    const { files } = parseManifest(await fetchText(`/blob/${images[0]?.digest}/manifest`));
+    for (const { sha256, name } of [files[0]!, (await bootstrapFiles()).find((one) => one.role === 'nbp')!]) {
+      await writeFile(join(statePath, 'hold'), '');
+      const path = join(statePath, 'store', 'blobs', sha256.slice(0, 2), sha256);
+      const right = await readFile(path);
+      const wrong = Buffer.from(right);
+      wrong[5] = (wrong[5] ?? 0) ^ 1;
+      await chmod(path, 0o644);
+      await writeFile(path, wrong);
+      expect(await fetchText(`/blob/${sha256}/x`)).toContain('[DRIFT]');
+      await expect(inClient('curl', '-sSf', `tftp://10.88.0.1/${name}`)).rejects.toThrow();
+      await expect.poll(() => ask('/readyz'), soon).toContain('files are missing or changed on the disk: ');
+      expect((await status()).faults).toMatchObject([{ code: 'BLOB_DIGEST_MISMATCH' }]);
+      await rm(join(statePath, 'hold'));
+      await expect.poll(() => ask('/readyz'), soon).toBe('serving a verified catalog\n');
+      expect((await readFile(path)).equals(right)).toBe(true);
+      const [got] = [await inClient('sh', '-c', `curl -s ${url}/blob/${sha256}/x | sha256sum`)];
+      expect(got).toContain(sha256);
+    }
+    expect((await status()).images).toEqual(images);
+  });
+
+  it('ends when it was drained: the boot that runs is served to its end, and no new one begins', async () => {
+    const own = /bt\.session=([0-9a-f]{32})/.exec(await fetchText(scriptPath))?.[1] ?? '';
+    const pxe = 'udhcpc -f -n -q -t 2 -T 1 -i eth0 -s /bin/true';
+    const asFirmware = `${pxe} -V PXEClient:Arch:00007:UNDI:003016`;
+    const closed = new Promise((resolve) => runtime.once('close', resolve));
+    const argv = [join(here, 'cli/main.ts'), 'drain', '--state', statePath];
+    expect((await execute(process.execPath, argv)).stdout).toContain('after 1 boot');
+    expect(await ask('/readyz')).toContain('draining');
+    expect(await fetchText(`/v1/ticket/${own}?mac=${mac}&arch=amd64`)).toContain('"catalog"');
+    expect(await fetchText(scriptPath.replace('00-01', '00-02'))).toContain('[DRAINING]');
+    expect(await fetchText(scriptPath)).toContain('bt.session=');
+    await inClient('ip', 'link', 'set', 'eth0', 'address', '52:54:00:99:00:03');
+    await expect(inClient('sh', '-c', asFirmware)).rejects.toThrow();
+    expect(await inClient('sh', '-c', `${pxe} 2>&1`)).toMatch(/obtained/);
+    await inClient('ip', 'link', 'set', 'eth0', 'address', mac);
+    expect(await ask('/metrics')).toContain('dhcp_ignored{reason="about to end"}');
+    const body = JSON.stringify({ session: own, mac, phase: 'up', uptimeMs: 9, image: 'tiny' });
+    await inClient('curl', '-sS', '-d', body, `${url}/v1/report`);
+    await closed;
+    expect(runtime.exitCode).toBe(0);
+    runtime = start();
+    await expect.poll(tryStatus, soon).toMatchObject({ ready: true });
   });
 
   it('ends at SIGTERM within 2 s with everything it started, also in the middle of a build', async () => {

@@ -1,6 +1,8 @@
+import type { BlobRef } from '#bundle/catalog.ts';
 import { torrentLimitBytes } from '#bundle/metainfo.ts';
 import type { Store } from '#store/store.ts';
 import type { Effects } from './reconcile/apply.ts';
+import type { ServedBundle } from './reconcile/desired.ts';
 import { seedBundle } from './swarm/seed-bundle.ts';
 import type { Seeder } from './swarm/seeder.ts';
 import type { Tracker } from './tracker/http.ts';
@@ -16,8 +18,12 @@ export function seedEffects({
   readonly tracker: Tracker;
 }): Omit<Effects, 'publishMenu'> {
   return {
-    async verify({ files }) {
-      for (const { sha256, sizeBytes } of files) await store.verifyBlob({ digest: sha256, sizeBytes });
+    async verify(bundle) {
+      for (const ref of refsOf(bundle)) await store.verifyBlob(ref);
+    },
+    async isUnchanged(bundle) {
+      for (const { digest } of refsOf(bundle)) if (!(await store.isUnchanged(digest))) return false;
+      return true;
     },
     async seed({ torrent, files }) {
       if (!torrent) return;
@@ -31,4 +37,8 @@ export function seedEffects({
       await seeder.unseed(infoHash);
     },
   };
+}
+
+function refsOf({ manifest, torrent, files }: ServedBundle): readonly BlobRef[] {
+  return [manifest, ...(torrent ? [torrent] : []), ...files.map((file) => ({ ...file, digest: file.sha256 }))];
 }

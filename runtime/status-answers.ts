@@ -9,6 +9,7 @@ import type { Metrics } from './metrics.ts';
 import type { NodeTable } from './node-table.ts';
 import type { Reconciler } from './reconcile/loop.ts';
 import type { Conditions, ShownFault } from './reconcile/outcome.ts';
+import { readiness } from './reconcile/readiness.ts';
 import type { Served } from './serving.ts';
 
 export interface StatusAnswersOptions {
@@ -24,6 +25,7 @@ export interface StatusAnswersOptions {
   /** Why the repository cannot be followed now. */
   readonly gitTrouble: () => Fault | undefined;
   readonly dhcpIgnored: () => Readonly<Record<string, number>>;
+  readonly isDraining: () => boolean;
   readonly now: () => number;
 }
 
@@ -66,6 +68,7 @@ function currentStatus(options: StatusAnswersOptions): Status {
     ...{ site: options.site, nowMs: options.now(), conditions: options.conditions(), needsRestart },
     ...(menu && { catalog: menu.catalog }),
     ...(suspendedSince !== undefined && { suspendedSince }),
+    readiness: readiness(menu, options.reconciler.observed(), { isDraining: options.isDraining() }),
     troubles: troubles.flatMap((fault) => (fault ? [shown(fault)] : [])),
     draining: [...draining].map((manifest) => ({ name: verified.get(manifest)?.name ?? 'unknown', manifest })),
     ...{ sessions: options.table.nodes.list(), fallbacks: options.table.offers.fallbacks() },

@@ -8,6 +8,8 @@ export interface TftpFilesOptions {
   readonly menu: () => Menu | undefined;
   readonly server: () => Server;
   readonly blobPath: (digest: Digest) => string;
+  /** Whether a blob is still as it was when it was verified. */
+  readonly isUnchanged: (digest: Digest) => Promise<boolean>;
   /** The firmware that the node at an address named in DHCP. */
   readonly firmwareAt: (address: string) => string | undefined;
 }
@@ -22,7 +24,8 @@ export function tftpFileOf(options: TftpFilesOptions): (name: string, address: s
     }
     const menu = options.menu();
     const file = menu && nbpFiles(menu).get(name);
-    return file && { path: options.blobPath(file.sha256), sizeBytes: file.sizeBytes };
+    const isUnchanged = () => options.isUnchanged(file?.sha256 as Digest);
+    return file && { path: options.blobPath(file.sha256), sizeBytes: file.sizeBytes, isUnchanged };
   };
 }
 

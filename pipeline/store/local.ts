@@ -147,7 +147,11 @@ function blobs(parts: Parts): Omit<Store, keyof Records> {
     if (digestOf(bytes) !== digest) throw mismatch(digest);
     return bytes;
   }
-  return { path: parts.path, has: exists, blobPath, readBlob, putBytes, putFile, verifyBlob };
+  async function isUnchanged(digest: Digest): Promise<boolean> {
+    const stats = await statIfThere(blobPath(digest));
+    return stats !== undefined && (await parts.verified.has(digest, stats));
+  }
+  return { path: parts.path, has: exists, blobPath, readBlob, putBytes, putFile, verifyBlob, isUnchanged };
 }
 
 /** The file itself where a rename can move it into the store, else a copy. */

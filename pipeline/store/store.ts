@@ -38,6 +38,8 @@ export interface Store {
    * @throws Fault `BLOB_MISSING`, `BLOB_DIGEST_MISMATCH`
    */
   verifyBlob(ref: BlobRef): Promise<void>;
+  /** Whether a blob that was checked once looks as it did then: no hashing, one stat(2). */
+  isUnchanged(digest: Digest): Promise<boolean>;
   /** @throws Fault `PUBLISHED_INVALID` */
   readPublished(): Promise<Published | undefined>;
   /** Also keeps the catalog as one of {@link catalogs}, first. */

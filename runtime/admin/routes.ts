@@ -9,10 +9,14 @@ export interface AdminActions {
   resume(): Promise<void>;
   /** @returns the revision that is published next @throws Fault `HISTORY_NOT_REFUSED`, `REVISION_UNKNOWN` */
   acceptHistory(revision?: string): Promise<string>;
+  /** Lets no new boot begin, and ends the runtime when none runs, or after the limit. */
+  drain(limitMs: number): object;
   /** Removes from the store what nothing needs. @returns what went, and what stays */
   gc(wish: { readonly dryRun: boolean; readonly keep?: number }): Promise<object>;
 }
 
+/** A boot that has not ended by then is left to itself: as long as a silent session counts as live. */
+export const drainLimitMs = 15 * 60_000;
 /** Bytes of the largest request: a few names. */
 const smallBytes = 1024;
 
@@ -43,6 +47,10 @@ export function adminRoutes(actions: AdminActions): readonly AdminRoute[] {
     {
       ...{ method: 'POST', path: '/v1/accept-history', bodyLimitBytes: smallBytes },
       answer: async (body) => ({ revision: await actions.acceptHistory(textOf(body, 'revision')) }),
+    },
+    {
+      ...{ method: 'POST', path: '/v1/drain', bodyLimitBytes: smallBytes },
+      answer: async (body) => actions.drain(numberOf(body, 'limitMs', { absent: drainLimitMs, min: 0 })),
     },
     {
       ...{ method: 'POST', path: '/v1/gc', bodyLimitBytes: smallBytes },

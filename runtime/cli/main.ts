@@ -4,6 +4,7 @@ import { Command } from 'commander';
 import { bootstrapCommand } from './bootstrap.ts';
 import { buildCommand } from './build.ts';
 import { builderCommand } from './builder-requests.ts';
+import { drainCommand } from './drain.ts';
 import { failWith } from './exit.ts';
 import { gcCommand } from './gc.ts';
 import { historyCommand } from './history.ts';
@@ -52,6 +53,7 @@ const verbs = [
   nodeCommand,
   historyCommand,
   gcCommand,
+  drainCommand,
   pokeCommand,
   suspendCommand,
   resumeCommand,

@@ -17,10 +17,9 @@ export function statusLines(status: Status): readonly string[] {
   ].map(printable);
 }
 
-function headline({ site, ready, revision, serial }: Status): string {
-  return ready
-    ? `${site}  serving ${revision?.slice(0, 12)}, catalog ${serial}`
-    : `${site}  not ready: nothing is published yet`;
+function headline({ site, notReady, revision, serial }: Status): string {
+  const serving = revision === undefined ? [] : [`serving ${revision.slice(0, 12)}, catalog ${serial}`];
+  return [site, ...serving, ...(notReady === undefined ? [] : [`not ready: ${notReady}`])].join('  ');
 }
 
 function refusalLines({ refused, faults }: Status): readonly string[] {

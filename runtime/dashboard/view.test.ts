@@ -34,7 +34,16 @@ const session: BootSession = {
   ...{ image: 'debian', manifest: digest, address: '10.0.0.9' },
 };
 const sources: StatusSources = {
-  ...{ site: 'lab', nowMs: 10_000, catalog, conditions: {}, troubles: [], needsRestart: [], draining: [] },
+  ...{
+    site: 'lab',
+    nowMs: 10_000,
+    catalog,
+    conditions: {},
+    readiness: { ready: true },
+    troubles: [],
+    needsRestart: [],
+    draining: [],
+  },
   sessions: [session],
   fallbacks: [],
 };
@@ -79,7 +88,8 @@ describe('statusView()', () => {
   it('is not ready before the first catalog, whatever is being built', () => {
     const building = { revision, done: 1, total: 3, name: 'debian' };
     const { catalog: _, ...rest } = sources;
-    expect(statusView({ ...rest, conditions: { building } })).toMatchObject({ ready: false, building, images: [] });
+    const status = statusView({ ...rest, readiness: { ready: false, reason: 'nothing' }, conditions: { building } });
+    expect(status).toMatchObject({ ready: false, notReady: 'nothing', building, images: [] });
   });
 
   it('shows why a commit is refused while the one before is served', () => {

@@ -13,13 +13,16 @@ import {
 } from '../boot/phases.ts';
 import { type BootPhase, type BootSession, bytesBySource, currentPhase, type SourceBytes } from '../boot/session.ts';
 import type { Conditions, ShownFault } from '../reconcile/outcome.ts';
+import type { Readiness } from '../reconcile/readiness.ts';
 
 /** Body of `GET /v1/status`: all that the server knows, for people and programs. */
 export interface Status {
   readonly site: string;
   readonly nowMs: number;
-  /** Whether a verified catalog is served. */
+  /** Whether nodes can boot: a verified catalog is served, and all that it names is whole and seeded. */
   readonly ready: boolean;
+  /** Why not. */
+  readonly notReady?: string;
   /** Of the served catalog. */
   readonly revision?: Revision;
   readonly committedAt?: string;
@@ -116,6 +119,7 @@ export interface StatusSources {
   readonly nowMs: number;
   /** Absent: nothing is served yet. */
   readonly catalog?: Catalog;
+  readonly readiness: Readiness;
   readonly conditions: Conditions;
   /** Publishing is held since then; ISO 8601 in UTC. */
   readonly suspendedSince?: string;
@@ -128,11 +132,12 @@ export interface StatusSources {
 }
 
 export function statusView(sources: StatusSources): Status {
-  const { site, nowMs, catalog, conditions, needsRestart } = sources;
+  const { site, nowMs, catalog, conditions, needsRestart, readiness } = sources;
   const { building, refused } = conditions;
   const { suspendedSince } = sources;
   return {
-    ...{ site, nowMs, ready: catalog !== undefined, needsRestart },
+    ...{ site, nowMs, ready: readiness.ready, needsRestart },
+    ...(!readiness.ready && { notReady: readiness.reason }),
     ...(catalog && { revision: catalog.revision, committedAt: catalog.committedAt, serial: catalog.serial }),
     ...(suspendedSince !== undefined && { suspendedSince }),
     ...(building && { building }),

@@ -12,7 +12,7 @@ import {
 } from './lease.ts';
 import type { DhcpPacket } from './packet.ts';
 import { replyAsBootServer, replyAsProxy } from './proxy.ts';
-import { type DhcpRequest, type NoRequest, readRequest } from './request.ts';
+import { type DhcpRequest, isNetworkBoot, type NoRequest, readRequest } from './request.ts';
 import type { DhcpView } from './view.ts';
 
 /** A packet with where it came from; `listener` is the port it came to, 67 or 4011. */
@@ -32,6 +32,7 @@ export type IgnoreReason =
   | 'another server was chosen'
   | 'an address that is not ours to judge'
   | 'no address is free'
+  | 'about to end'
   | 'nothing to answer';
 
 /** What to do about a packet. A `change` of the leases is made in any case, and is on disk before an ACK is sent. */
@@ -69,6 +70,7 @@ export function reply(received: Received, view: DhcpView, leases: LeaseTable, no
   const request = readRequest(packet);
   if (typeof request === 'string') return { kind: 'ignore', reason: request };
   if (view.mode === 'off') return { kind: 'ignore', reason: 'switched off', request };
+  if (isNetworkBoot(request) && view.refuses?.(request.mac)) return { kind: 'ignore', reason: 'about to end', request };
   if (listener === 'pxe') return replyAsBootServer(received, request, view);
   if (view.mode === 'proxy') return replyAsProxy(packet, request, view);
   if (packet.giaddr !== zeroAddress && !isInSubnet(view.subnet, packet.giaddr)) {

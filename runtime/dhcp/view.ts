@@ -1,3 +1,4 @@
+import type { Mac } from '#bundle/digest.ts';
 import { Fault } from '#bundle/fault.ts';
 import type { Site } from '#definition/site.ts';
 import type { Firmware } from '../boot/firmware.ts';
@@ -18,6 +19,8 @@ export interface DhcpView {
   readonly bootServer: string;
   /** What UEFI HTTP boot loads: the URL of the NBP, by firmware (`uefi-x64-http`). Empty until a bootstrap is served. */
   readonly httpBootUrls: Readonly<Partial<Record<Firmware, string>>>;
+  /** Nodes whose network boot is to be left alone. Absent: none. */
+  readonly refuses?: (mac: Mac) => boolean;
 }
 
 /**

@@ -7,14 +7,14 @@ import { type Arch, arches } from '#bundle/manifest.ts';
 import { type Firmware, parseFirmware } from '../boot/firmware.ts';
 import { closeWith, serverLimits } from './limits.ts';
 
-/** What nodes can ask for. Every function answers at once; a Fault becomes an error status with its message. */
+/** What nodes can ask for. Every function but `blob` answers at once; a Fault becomes an error status with its message. */
 export interface BootAnswers {
   script(request: { mac: Mac; firmware: Firmware; address: string }): string;
   ticket(request: { session: SessionId; mac: Mac; arch: Arch; image?: string; address: string }): string;
   announce(request: { session: SessionId; query: string; address: string }): Buffer;
   report(report: BootReport, address: string): ReportReply;
   /** Path of a blob below the folder of blobs; undefined: no served bundle names it. */
-  blob(digest: Digest): string | undefined;
+  blob(digest: Digest): Promise<string | undefined>;
   /** Bytes that went out for a blob since the last such call. */
   blobSent(sent: { name: string; address: string; sentBytes: number }): void;
 }
@@ -84,13 +84,13 @@ function sendScript(request: FastifyRequest, { reply, answers }: { reply: Fastif
  * A blob's address holds its digest, so its content never changes: it may be cached for ever, and `If-Range` with
  * the digest always holds.
  */
-function sendBlob(
+async function sendBlob(
   request: FastifyRequest,
   { reply, answers }: { reply: FastifyReply; answers: BootAnswers },
-): FastifyReply {
+): Promise<FastifyReply> {
   const { digest: text, name = '' } = request.params as Parameters;
   const digest = parseDigest(text);
-  const path = answers.blob(digest);
+  const path = await answers.blob(digest);
   if (path === undefined || !/^[A-Za-z0-9][A-Za-z0-9._+-]{0,199}$/.test(name)) {
     return reply.code(404).type('text/plain').send('Not found\n');
   }

@@ -48,7 +48,7 @@ beforeAll(async () => {
         reports.push(report);
         return reply;
       },
-      blob: (wanted) => (wanted === digest ? `${digest.slice(0, 2)}/${digest}` : undefined),
+      blob: async (wanted) => (wanted === digest ? `${digest.slice(0, 2)}/${digest}` : undefined),
       blobSent: (sent) => seen.push(sent),
     },
   });

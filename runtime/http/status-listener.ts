@@ -42,9 +42,9 @@ export function statusListener(answers: StatusAnswers): FastifyInstance {
   app.get('/v1/nodes/:mac', (request, reply) => sendNode(request.params as { mac: string }, { reply, answers }));
   app.get('/healthz', (_request, reply) => reply.type('text/plain').send('alive\n'));
   app.get('/readyz', (_request, reply) => {
-    const { ready } = answers.status();
+    const { ready, notReady } = answers.status();
     reply.code(ready ? 200 : 503).type('text/plain');
-    return reply.send(ready ? 'serving a verified catalog\n' : 'nothing to serve yet\n');
+    return reply.send(ready ? 'serving a verified catalog\n' : `${notReady}\n`);
   });
   app.get('/metrics', async (_request, reply) => {
     const { type, text } = await answers.metrics();

@@ -7,6 +7,8 @@ import { type Action, after } from './diff.ts';
 export interface Effects {
   /** Checks every file of a bundle. @throws Fault `BLOB_MISSING`, `BLOB_DIGEST_MISMATCH` */
   verify(bundle: ServedBundle): Promise<void>;
+  /** Whether every file of a verified bundle looks as it did then. */
+  isUnchanged(bundle: ServedBundle): Promise<boolean>;
   seed(bundle: ServedBundle): Promise<void>;
   /** Makes a loaded menu the one that scripts and tickets are made from, in one step. */
   publishMenu(catalog: Digest): Promise<void>;

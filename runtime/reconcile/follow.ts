@@ -32,7 +32,7 @@ export interface Follower extends Component {
   offer(revision: Revision): void;
   /** Publishes nothing while it is held; a build that runs is ended. Let go, it publishes the newest revision only. */
   hold(isHeld: boolean): void;
-  /** Tries the newest revision again, although it was refused. */
+  /** Tries the newest revision again, although it was refused, or published and is no longer whole. */
   again(): void;
   conditions(): Conditions;
 }
@@ -105,7 +105,7 @@ export function openFollower(options: FollowerOptions): Follower {
     },
     again() {
       const { handled: _, ...rest } = conditions;
-      if (conditions.refused) conditions = rest;
+      set(rest);
       runAgainAtMs = undefined;
       wake();
     },

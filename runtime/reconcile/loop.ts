@@ -7,7 +7,7 @@ import type { Component } from '../component.ts';
 import type { Log } from '../log.ts';
 import { apply, type Effects } from './apply.ts';
 import { desiredState, type ObservedState, type OlderRelease } from './desired.ts';
-import { diff } from './diff.ts';
+import { after, diff } from './diff.ts';
 import { nothingObserved, type Observable, observe } from './observe.ts';
 
 export interface ReconcilerOptions {
@@ -20,8 +20,12 @@ export interface ReconcilerOptions {
   readonly effects: Omit<Effects, 'publishMenu'>;
   /** Called with a menu whose bundles are all verified and seeded. */
   readonly onMenu: (menu: Menu, published: Published) => Promise<void>;
+  /** Called when a file of what is published is missing or damaged: once for each such fault. */
+  readonly onDamage?: () => void;
   readonly log: Log;
 }
+
+const damageCodes = new Set(['BLOB_MISSING', 'BLOB_DIGEST_MISMATCH']);
 
 /** Brings what is served to what is published, again and again. */
 export interface Reconciler extends Component {
@@ -60,14 +64,30 @@ export function openReconciler(options: ReconcilerOptions): Reconciler {
   async function reconcile(): Promise<void> {
     try {
       await load();
+      await dropChanged();
       older = older.filter(isWanted);
       await carryOut(older);
       trouble = undefined;
       for (const release of wantedReleases()) if (!older.some((one) => isOf(one, release))) await keepOlder(release);
     } catch (error) {
       if (!(error instanceof Fault)) throw error;
-      if (trouble?.message !== error.message) options.log.error({ code: error.code, hint: error.hint }, error.message);
+      const isNews = trouble?.message !== error.message;
       trouble = error;
+      if (!isNews) return;
+      options.log.error({ code: error.code, hint: error.hint }, error.message);
+      if (damageCodes.has(error.code)) options.onDamage?.();
+    }
+  }
+
+  /** A bundle whose files were changed by other hands is verified anew; till then it is not given out. */
+  async function dropChanged(): Promise<void> {
+    for (const bundle of observed.verified.values()) {
+      if (await options.effects.isUnchanged(bundle)) continue;
+      const isWhole = await options.effects.verify(bundle).then(() => true, onlyFaults);
+      if (isWhole) continue;
+      options.log.error({ code: 'DRIFT', bundle: bundle.name }, 'a served file was changed on the disk');
+      if (bundle.torrent) await options.effects.unseed(bundle.torrent.infoHash);
+      observed = after(observed, { kind: 'forget', bundle });
     }
   }
 
@@ -136,4 +156,9 @@ export function openReconciler(options: ReconcilerOptions): Reconciler {
 
 function isOf({ menu, manifest }: OlderRelease, release: OfferedRelease): boolean {
   return menu.catalogDigest === release.catalog && manifest === release.manifest;
+}
+
+function onlyFaults(error: unknown): false {
+  if (error instanceof Fault) return false;
+  throw error;
 }

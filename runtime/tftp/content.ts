@@ -2,7 +2,14 @@ import { type FileHandle, open } from 'node:fs/promises';
 import { Fault } from '#bundle/fault.ts';
 
 /** What a name stands for. */
-export type TftpFile = { readonly path: string; readonly sizeBytes: number } | { readonly bytes: Uint8Array };
+export type TftpFile =
+  | {
+      readonly path: string;
+      readonly sizeBytes: number;
+      /** Looked at when the file is opened. Absent: it is taken as it is. */
+      readonly isUnchanged?: () => Promise<boolean>;
+    }
+  | { readonly bytes: Uint8Array };
 
 /** An opened file of a transfer. */
 export interface Content {
@@ -12,6 +19,7 @@ export interface Content {
   close(): Promise<void>;
 }
 
+/** @throws Fault `DRIFT` where the file is no longer what was verified */
 export async function openContent(file: TftpFile): Promise<Content> {
   if ('bytes' in file) {
     const { bytes } = file;
@@ -19,6 +27,10 @@ export async function openContent(file: TftpFile): Promise<Content> {
     return { sizeBytes: bytes.length, read, close: async () => {} };
   }
   const handle = await open(file.path, 'r');
+  if ((await file.isUnchanged?.()) === false) {
+    await handle.close();
+    throw new Fault('DRIFT', `Cannot send ${file.path}: it was changed on the disk after it was verified`);
+  }
   return {
     sizeBytes: file.sizeBytes,
     read: (offset, length) => readExactly(handle, file.path, { offset, length }),
