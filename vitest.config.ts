@@ -11,7 +11,7 @@ const boot = '**/*.boot.test.ts';
 export default defineConfig({
   test: {
     projects: [
-      { test: { name: 'unit', include: everything, exclude: [real, boot] } },
+      { test: { name: 'unit', include: everything, exclude: [real, boot], testTimeout: 30_000 } },
       {
         test: {
           name: 'real',
