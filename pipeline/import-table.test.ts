@@ -21,6 +21,7 @@ const pure = [
   'runtime/reconcile/(desired|diff|outcome|readiness)',
   'runtime/dashboard/view',
   'runtime/history/(commit|event|lines)',
+  'runtime/repo/(hook-script|published|push)',
 ].join('|');
 const common = `runtime/(boot/|component\\.ts|log\\.ts|metrics\\.ts|temporary\\.ts)|pipeline/(bundle|store)/`;
 const shell = (folder: string): Rule => ({
@@ -46,6 +47,7 @@ const rules: readonly Rule[] = [
     mayTypes: /^pipeline\/definition\//,
   },
   ...['admin', 'dhcp', 'tftp', 'http', 'tracker', 'swarm', 'git', 'history', 'dashboard', 'reconcile'].map(shell),
+  { files: /^runtime\/repo\//, may: /^(runtime\/repo\/|pipeline\/(definition|bundle)\/|node:)/ },
   { files: /^runtime\/(cli|lab|sweep)\//, may: /./ },
   { files: /^runtime\//, may: /^(runtime\/(?!cli|lab|sweep)|pipeline\/(definition|bundle|store)\/|node:|[a-z@])/ },
   { files: /^bootstrap\/agent\//, may: /^(bootstrap\/(agent|swarm-node)\/|pipeline\/bundle\/|std$|os$)/ },

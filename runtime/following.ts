@@ -9,7 +9,7 @@ import type { NodeTable } from './node-table.ts';
 import type { OrderBook } from './orders.ts';
 import { publishInChild } from './publish-child.ts';
 import { blobsOf } from './reconcile/desired.ts';
-import { type Follower, openFollower } from './reconcile/follow.ts';
+import { type BuildProgress, type Follower, openFollower } from './reconcile/follow.ts';
 import { loadMenu } from './reconcile/load.ts';
 import { openReconciler, type Reconciler } from './reconcile/loop.ts';
 import type { Recorder } from './recorder.ts';
@@ -90,9 +90,16 @@ export function openFollowerOf(
       const startedMs = now();
       const { accepted } = parts.orders.current();
       const extra = accepted === revision ? ['--accept-history'] : [];
-      const result = await publishInChild({ argv: [...argv, ...extra], log: options.log }, revision, work);
+      let total = 1;
+      const onProgress = (progress: BuildProgress) => {
+        total = progress.total;
+        work.onProgress(progress);
+      };
+      const child = { argv: [...argv, ...extra], log: options.log };
+      const result = await publishInChild(child, revision, { ...work, onProgress });
       if (result.kind === 'published') {
         await forgetAccepted(parts.orders);
+        work.onProgress({ done: total, total, name: 'seeding' });
         await parts.reconciler.once();
       }
       await parts.recorder.record(result, (now() - startedMs) / 1000);

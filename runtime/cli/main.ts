@@ -17,6 +17,7 @@ import { nodesCommand } from './nodes.ts';
 import { planCommand } from './plan.ts';
 import { pokeCommand } from './poke.ts';
 import { publishCommand } from './publish.ts';
+import { repoCommand } from './repo.ts';
 import { runCommand } from './run.ts';
 import { statusCommand } from './status.ts';
 import { acceptHistoryCommand, resumeCommand, suspendCommand } from './steer.ts';
@@ -58,6 +59,7 @@ const verbs = [
   suspendCommand,
   resumeCommand,
   acceptHistoryCommand,
+  repoCommand,
   labCommand,
 ];
 for (const verb of verbs) program.addCommand(verb().exitOverride());
