@@ -1,5 +1,5 @@
 import { execFileSync, spawnSync } from 'node:child_process';
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -35,8 +35,9 @@ export function imageText(cmdline: string): string {
   return `title: Tiny\narch: amd64\nmethod: kexec\nsource: { files: ${files} }\ncmdline: "${cmdline}"\n`;
 }
 
+/** In memory where there is such a place: a sweep waits for nothing but the disk otherwise. */
 export function makeSmallSite(): SmallSite {
-  const folder = mkdtempSync(join(tmpdir(), 'bt-sweep-'));
+  const folder = mkdtempSync(join(existsSync('/dev/shm') ? '/dev/shm' : tmpdir(), 'bt-sweep-'));
   const [repository, statePath] = [join(folder, 'site'), join(folder, 'state')];
   const git = (...argv: string[]) => {
     const identity = ['-c', 'user.name=test', '-c', 'user.email=test@example.org', '-c', 'init.defaultBranch=main'];
