@@ -7,13 +7,10 @@ import type { Definitions } from '#definition/definitions.ts';
 import type { DefinitionFiles } from '#definition/files.ts';
 import type { ImageDefinition } from '#definition/image.ts';
 import { concurrently } from './concurrently.ts';
-import { folderFileLimitBytes, type Gathered, gather, type Workshop } from './image-inputs.ts';
-import { overlayTar } from './overlay.ts';
+import { type Gathered, gather, type Workshop } from './image-inputs.ts';
+import { obtain } from './obtain.ts';
 import { packBundle } from './pack.ts';
 import { formatInputs, plan, type Step } from './plan.ts';
-import { obtainDebian } from './source/debian.ts';
-import { obtainFiles } from './source/files.ts';
-import type { SourceFile } from './source/source.ts';
 import { digestOf } from './store/digest.ts';
 import { keepInputs } from './store/keep-inputs.ts';
 import type { Store } from './store/store.ts';
@@ -141,38 +138,6 @@ async function buildImage(one: {
   } finally {
     await rm(workPath, { recursive: true, force: true });
   }
-}
-
-async function obtain(
-  { inputs, packages, stagePackages }: Gathered,
-  options: BuildOptions & { readonly workPath: string },
-): Promise<readonly SourceFile[]> {
-  const { image } = inputs;
-  if (image.source.kind === 'debian') {
-    const overlay = await overlayTar(options.files, image.name);
-    return obtainDebian({
-      ...options,
-      image: { ...image.source, arch: image.arch, method: image.start.method },
-      lock: packages,
-      ...(stagePackages && { stageLock: stagePackages }),
-      ...(overlay && { overlayTar: overlay }),
-      toolRoot: await options.toolRoot(),
-    });
-  }
-  return obtainFiles({
-    ...options,
-    files: image.source.files,
-    arch: image.arch,
-    lock: packages,
-    readFolder: (path) => readFolderFile(options.files, { image, path }),
-  });
-}
-
-async function readFolderFile(
-  files: DefinitionFiles,
-  { image, path }: { readonly image: ImageDefinition; readonly path: string },
-): Promise<Buffer> {
-  return files.read(`images/${image.name}/${path}`, folderFileLimitBytes);
 }
 
 /** A release that was kept, if it can be read and every file of it is still there and whole. */

@@ -1,15 +1,20 @@
+import type { Digest } from '#bundle/digest.ts';
 import { Fault } from '#bundle/fault.ts';
-import type { ContentId, DefinitionFiles } from '#definition/files.ts';
-import type { ImageDefinition } from '#definition/image.ts';
+import type { ContentId, DefinitionFiles, FileEntry } from '#definition/files.ts';
+import { type ImageDefinition, isTree, type TreeSource } from '#definition/image.ts';
+import type { Site } from '#definition/site.ts';
 import { overlayInputs } from './overlay.ts';
 import type { ImageInputs } from './plan.ts';
 import { debianRecipe, debianRequest } from './source/debian.ts';
+import { directoryDigest, directoryRecipe } from './source/directory.ts';
 import { filesRequests } from './source/files.ts';
 import { stageRequest } from './source/kexec-root.ts';
 import { type LockOptions, lockPackages } from './source/lock.ts';
 import type { LockedPackage } from './source/package-list.ts';
+import { recipeOf } from './source/recipe.ts';
 import type { LogLine } from './source/source.ts';
 import type { ToolRoot } from './source/tool-root.ts';
+import { stageSuite, treeRecipe } from './source/tree.ts';
 import { digestOf } from './store/digest.ts';
 import type { Store } from './store/store.ts';
 
@@ -24,6 +29,8 @@ export interface Workshop {
   readonly mirror?: string;
   /** Resolve packages anew although the store remembers an answer. Default: false. */
   readonly refresh?: boolean;
+  /** What sources may reach on this machine, from its own boot.config.yaml. Default: nothing. */
+  readonly allowed?: Site['sources'];
   readonly log?: LogLine;
   readonly signal?: AbortSignal;
 }
@@ -45,22 +52,7 @@ const lockFileLimitBytes = 4 * 1024 * 1024;
 export async function gather(image: ImageDefinition, files: DefinitionFiles, workshop: Workshop): Promise<Gathered> {
   const lockFile = await readLockFile(files, image.name);
   const options = { ...workshop, ...(lockFile && { lockFile }) };
-  if (image.source.kind === 'debian') {
-    const overlay = await overlayInputs(files, image.name);
-    const { method } = image.start;
-    const debian = { ...image.source, arch: image.arch, method };
-    const packages = await lockPackages(debianRequest(debian), options);
-    const stagePackages = method === 'kexec' ? await lockPackages(stageRequest(debian), options) : [];
-    const inputs: ImageInputs = {
-      image,
-      ...(overlay && { overlay: digestOf(overlay) }),
-      files: {},
-      packages: [...packages, ...stagePackages].map((one) => one.sha256),
-      recipe: await debianRecipe(debian),
-      tools: (await workshop.toolRoot()).versions,
-    };
-    return { inputs, packages, stagePackages };
-  }
+  if (isTree(image.source)) return gatherTree({ ...image, source: image.source }, files, options);
   const packages = await lockOrigins(image, options);
   const inputs: ImageInputs = {
     image,
@@ -70,6 +62,48 @@ export async function gather(image: ImageDefinition, files: DefinitionFiles, wor
     tools: {},
   };
   return { inputs, packages };
+}
+
+/** A root filesystem: what is in it, what is laid over it, and the steps that are run in it. */
+async function gatherTree(
+  image: ImageDefinition & { readonly source: TreeSource },
+  files: DefinitionFiles,
+  options: Workshop & LockOptions,
+): Promise<Gathered> {
+  const { source, arch } = image;
+  const { method } = image.start;
+  const overlay = await overlayInputs(files, image);
+  const packages =
+    source.kind === 'debian' ? await lockPackages(debianRequest({ ...source, arch, method }), options) : [];
+  const stageOf = { suite: source.kind === 'debian' ? source.suite : stageSuite, arch };
+  const stagePackages = method === 'kexec' ? await lockPackages(stageRequest(stageOf), options) : [];
+  const content = await treeContent(image, options);
+  const inputs: ImageInputs = {
+    image,
+    ...(overlay && { overlay: digestOf(overlay) }),
+    ...(content !== undefined && { content }),
+    files: await folderContents(image, files),
+    packages: [...packages, ...stagePackages].map((one) => one.sha256),
+    recipe: await recipeOf([...recipes[source.kind], ...treeRecipe(method)]),
+    tools: (await options.toolRoot()).versions,
+  };
+  return { inputs, packages, stagePackages };
+}
+
+const recipes = { debian: debianRecipe, directory: directoryRecipe } as const;
+
+/** What a tree that lies outside of the commit has in it. */
+async function treeContent({ source }: ImageDefinition, options: Workshop): Promise<Digest | undefined> {
+  if (source.kind !== 'directory' || !source.path.startsWith('/')) return undefined;
+  return directoryDigest({ ...options, ...directoryOptions(source.path, options), toolRoot: await options.toolRoot() });
+}
+
+/** Which tree of this machine, and what it allows. */
+export function directoryOptions(
+  path: string,
+  { allowed }: Pick<Workshop, 'allowed'>,
+): { path: string; allowed: readonly string[] } {
+  return { path, allowed: allowed?.directories ?? [] };
 }
 
 /** The packages that hold files of an image, each alone: nothing of what they depend on is used. */
@@ -95,13 +129,29 @@ async function readLockFile(
 }
 
 async function folderContents(
-  { name, source }: ImageDefinition,
+  image: ImageDefinition,
   files: DefinitionFiles,
 ): Promise<Readonly<Record<string, ContentId>>> {
   const contents: Record<string, ContentId> = {};
-  for (const { origin } of source.kind === 'files' ? source.files : []) {
-    if (origin.kind !== 'path') continue;
-    contents[origin.path] = await files.contentId(`images/${name}/${origin.path}`);
+  for (const { path, kind } of await folderEntries(image, files)) {
+    const id = await files.contentId(path);
+    contents[path.slice(`images/${image.name}/`.length)] = kind === 'executable' ? `${id}+x` : id;
   }
   return contents;
+}
+
+/** The files of its folder that an image names, the overlay aside. */
+export async function folderEntries(
+  { name, source, run }: ImageDefinition,
+  files: DefinitionFiles,
+): Promise<readonly FileEntry[]> {
+  const named = [
+    ...run.flatMap((step) => (step.kind === 'script' ? [step.path] : [])),
+    ...(source.kind === 'files'
+      ? source.files.flatMap(({ origin }) => (origin.kind === 'path' ? [origin.path] : []))
+      : []),
+    ...(source.kind === 'directory' && !source.path.startsWith('/') ? [`${source.path.replace(/\/$/, '')}/`] : []),
+  ].map((path) => `images/${name}/${path}`);
+  const entries = named.length > 0 ? await files.list(`images/${name}/`) : [];
+  return entries.filter(({ path }) => named.some((one) => path === one || (one.endsWith('/') && path.startsWith(one))));
 }

@@ -11,6 +11,8 @@ const image: ImageDefinition = {
   start: { method: 'switch-root', modules: 'all' },
   memoryBytes: 1,
   source: { kind: 'debian', suite: 'trixie', packages: ['a', 'b'] },
+  run: [],
+  values: {},
   cmdline: '',
   lab: {},
 };

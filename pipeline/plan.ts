@@ -8,7 +8,9 @@ export interface ImageInputs {
   readonly image: ImageDefinition;
   /** Of the overlay's paths, modes and contents, and of how they are laid over. */
   readonly overlay?: Digest;
-  /** Of files that lie in the image's folder, by path. */
+  /** Of a tree that lies outside of the commit. */
+  readonly content?: Digest;
+  /** Of files that lie in the image's folder, by path; `+x` behind those that are executable. */
   readonly files: Readonly<Record<string, ContentId>>;
   /** SHA-256 of every package, in the order of the lock. */
   readonly packages: readonly Digest[];
@@ -39,16 +41,18 @@ export function plan(
 }
 
 /** A text that is the same exactly when a build would give the same bytes. */
-export function formatInputs({ image, overlay, files, packages, recipe, tools }: ImageInputs): string {
-  const { name, arch, start, memoryBytes, source } = image;
+export function formatInputs({ image, overlay, content, files, packages, recipe, tools }: ImageInputs): string {
+  const { name, arch, start, memoryBytes, source, run } = image;
   return JSON.stringify({
-    format: 2,
+    format: 3,
     name,
     arch,
     method: start.method,
     memoryBytes,
     source: sourceInputs(source),
     overlay: overlay ?? null,
+    content: content ?? null,
+    run,
     files: sorted(files),
     packages,
     recipe,

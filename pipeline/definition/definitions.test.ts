@@ -23,6 +23,7 @@ test('readDefinitions() reads a sound commit with defaults filled in', async () 
     bootstrap: { cmdline: 'console=tty0 console=ttyS0' },
     menu: { default: 'debian', timeoutMs: 10_000, shell: false },
     swarm: { seedBudgetMs: 30_000 },
+    sources: { hosts: [], directories: [] },
     groups: [{ name: 'render', match: { mac: ['52:54:00:aa:*'] }, image: 'debian', cmdline: 'quiet' }],
   });
   expect(definitions?.images).toEqual([
@@ -33,6 +34,8 @@ test('readDefinitions() reads a sound commit with defaults filled in', async () 
       start: { method: 'switch-root', modules: 'all' },
       memoryBytes: 96 * 1024 * 1024,
       source: { kind: 'debian', suite: 'trixie', packages: ['openssh-server'] },
+      run: [],
+      values: {},
       cmdline: 'boottorrent.demo=1',
       lab: {},
     },
@@ -58,6 +61,8 @@ test('readDefinitions() reads a sound commit with defaults filled in', async () 
           },
         ],
       },
+      run: [],
+      values: {},
       cmdline: '',
       lab: { expect: 'welcome' },
     },

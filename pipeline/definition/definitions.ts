@@ -1,7 +1,7 @@
 import { Fault } from '#bundle/fault.ts';
-import type { SourceDocument } from './document.ts';
 import { definitionFault, sortFaults } from './faults.ts';
 import type { DefinitionFiles, FileEntry } from './files.ts';
+import { folderFaults, overlayTemplateFaults } from './folder-faults.ts';
 import type { ImageDefinition } from './image.ts';
 import { kernelOnlyParameters } from './kernel-parameters.ts';
 import { readImage } from './read-image.ts';
@@ -76,7 +76,10 @@ async function readImageFile(
   if (text instanceof Fault) return { faults: [text] };
   const read = readImage(file, { name, text });
   if (!read.value) return read;
-  const faults = missingFiles(read.value, read.document, entries);
+  const faults = [
+    ...folderFaults(read.value, read.document, entries),
+    ...(await overlayTemplateFaults(files, read.value, entries)),
+  ];
   return faults.length > 0 ? { document: read.document, faults } : read;
 }
 
@@ -87,22 +90,6 @@ async function readText(files: DefinitionFiles, file: string, hint: string): Pro
     if (!(error instanceof Fault)) throw error;
     return definitionFault(error.code, error.message, { location: { file, line: 1, column: 1 }, hint });
   }
-}
-
-/** Files that an image names but its folder does not have. */
-function missingFiles(
-  { name, source }: ImageDefinition,
-  document: SourceDocument,
-  entries: readonly FileEntry[],
-): readonly Fault[] {
-  if (source.kind !== 'files') return [];
-  return source.files.flatMap(({ role, origin }) => {
-    const wanted = origin.kind === 'path' ? `images/${name}/${origin.path}` : undefined;
-    if (wanted === undefined || entries.some(({ path, kind }) => path === wanted && kind !== 'other')) return [];
-    const location = document.locate(['source', 'files', role]);
-    const message = `Cannot use source.files.${role}: there is no file ${wanted}`;
-    return [definitionFault('FILE_MISSING', message, { location, hint: 'Commit the file, or correct the path' })];
-  });
 }
 
 function entryFaults(entries: readonly FileEntry[], folders: readonly string[]): readonly Fault[] {

@@ -2,15 +2,21 @@ import type { Fault } from '#bundle/fault.ts';
 import { type Method, methods } from '#bundle/start.ts';
 import type { SourceDocument } from './document.ts';
 import { definitionFault } from './faults.ts';
-import type { ImageDefinition, SourceRole } from './image.ts';
+import { type ImageDefinition, isTree, type SourceRole } from './image.ts';
 import type { ImageFile } from './image-schema.ts';
+import { rolePath } from './read-source.ts';
+import { formatPath } from './schema.ts';
+import { cmdlineForm } from './site-schema.ts';
 import { startFaults } from './start-faults.ts';
+import { expandTemplate } from './template.ts';
 
 /** What a checked `image.yaml` still may have wrong: parts of it that do not fit each other. */
 export function imageFaults(written: ImageFile, image: ImageDefinition, document: SourceDocument): readonly Fault[] {
   return [
     ...sourceFaults(written, image, document),
     ...nameFaults(image, document),
+    ...treeFaults(written, image, document),
+    ...cmdlineFaults(written, image, document),
     ...startFaults(written, image, document),
     ...expectFaults(written, image, document),
   ];
@@ -39,9 +45,9 @@ export function missingKeys(document: SourceDocument): readonly Fault[] {
 }
 
 interface Need {
-  /** Whether a root filesystem made from Debian packages will do. */
-  readonly debian: boolean;
-  /** Of `source.files`: how many of which. Others are not allowed. */
+  /** Whether a root filesystem as a tree will do: debian and directory. */
+  readonly tree: boolean;
+  /** Of files by role (`files`, `iso`, `command`): how many of which. Others are not allowed. */
   readonly files: Partial<Record<SourceRole, { readonly least: number; readonly most: number }>>;
   readonly wanted: string;
   readonly hint: string;
@@ -54,31 +60,31 @@ const one = { least: 1, most: 1 };
 /** What each method starts. */
 const needs: Readonly<Record<Exclude<Method, 'local'>, Need>> = {
   kexec: {
-    debian: true,
+    tree: true,
     files: { kernel: one, initrd: some },
-    wanted: 'debian, or files: { kernel: …, initrd: … } and nothing else',
+    wanted: 'debian, directory, or files: { kernel: …, initrd: … } and nothing else',
     hint: 'Name a kernel and an initrd',
   },
   'switch-root': {
-    debian: true,
+    tree: true,
     files: { rootfs: some },
-    wanted: 'debian, or files: { rootfs: … } and nothing else',
+    wanted: 'debian, directory, or files: { rootfs: … } and nothing else',
     hint: 'Name a squashfs as rootfs',
   },
   exec: {
-    debian: true,
+    tree: true,
     files: { rootfs: some },
-    wanted: 'debian, or files: { rootfs: … } and nothing else',
+    wanted: 'debian, directory, or files: { rootfs: … } and nothing else',
     hint: 'Name a squashfs as rootfs',
   },
   qemu: {
-    debian: false,
+    tree: false,
     files: { disk: none, cdrom: none, floppy: none, file: none },
     wanted: 'files: { disk: … }, cdrom, floppy or file, and nothing else',
     hint: 'Name what the virtual machine starts from',
   },
   chain: {
-    debian: false,
+    tree: false,
     files: { nbp: { least: 1, most: 2 } },
     wanted: 'files: { nbp: … } and nothing else',
     hint: 'Name a network boot program, or one for BIOS and one whose name ends in .efi',
@@ -104,7 +110,7 @@ function sourceFaults(
 }
 
 function fits({ source }: ImageDefinition, need: Omit<Need, 'wanted'>): boolean {
-  if (source.kind === 'debian') return need.debian;
+  if (isTree(source)) return need.tree;
   const isAllowed = source.files.every(({ role }) => need.files[role]);
   const isEnough = Object.entries(need.files).every(([role, { least, most }]) => {
     const count = source.files.filter((file) => file.role === role).length;
@@ -115,21 +121,48 @@ function fits({ source }: ImageDefinition, need: Omit<Need, 'wanted'>): boolean 
 
 /** At most one network boot program for each kind of firmware. */
 function nbpFaults({ source }: ImageDefinition, document: SourceDocument): readonly Fault[] {
-  const names =
-    source.kind === 'files' ? source.files.filter(({ role }) => role === 'nbp').map(({ name }) => name) : [];
+  if (isTree(source)) return [];
+  const names = source.files.filter(({ role }) => role === 'nbp').map(({ name }) => name);
   if (names.length < 2 || names.filter((name) => name.endsWith('.efi')).length === 1) return [];
-  const message = `Cannot use source.files.nbp: ${names.join(' and ')} are for the same firmware`;
+  const path = rolePath(source, 'nbp');
+  const message = `Cannot use ${formatPath(path)}: ${names.join(' and ')} are for the same firmware`;
   const hint = 'Name one for BIOS, and one for UEFI whose name ends in .efi';
-  return [definitionFault('NBP_AMBIGUOUS', message, { location: document.locate(['source', 'files', 'nbp']), hint })];
+  return [definitionFault('NBP_AMBIGUOUS', message, { location: document.locate(path), hint })];
 }
 
 function nameFaults({ source }: ImageDefinition, document: SourceDocument): readonly Fault[] {
-  if (source.kind !== 'files') return [];
+  if (isTree(source)) return [];
   const names = source.files.map((file) => file.name);
   const twice = names.find((name, index) => names.indexOf(name) !== index);
   if (twice === undefined) return [];
-  const message = `Cannot use source.files: two of the files are called ${JSON.stringify(twice)}`;
-  return [definitionFault('NAME_DUPLICATE', message, { location: document.locate(['source', 'files']) })];
+  const message = `Cannot use source.${source.kind}: two of the files are called ${JSON.stringify(twice)}`;
+  return [definitionFault('NAME_DUPLICATE', message, { location: document.locate(['source', source.kind]) })];
+}
+
+/** `run` changes a tree. */
+function treeFaults({ run }: ImageFile, image: ImageDefinition, document: SourceDocument): readonly Fault[] {
+  const faults: Fault[] = [];
+  if (run !== undefined && !isTree(image.source)) {
+    const message = `Cannot use run: a source of the kind ${image.source.kind} gives files as they are`;
+    const hint = 'Remove run, or take the root filesystem from debian or directory';
+    faults.push(definitionFault('RUN_UNFIT', message, { location: document.locateKey([], 'run'), hint }));
+  }
+  return faults;
+}
+
+/** What values make of the command line must be one, too. */
+function cmdlineFaults(
+  { cmdline = '' }: ImageFile,
+  image: ImageDefinition,
+  document: SourceDocument,
+): readonly Fault[] {
+  const location = document.locate(['cmdline']);
+  const problems = expandTemplate(cmdline, image.values).problems.map(({ message, hint }) =>
+    definitionFault('TEMPLATE_INVALID', `Cannot use cmdline: ${message}`, { location, hint }),
+  );
+  if (problems.length > 0 || new RegExp(cmdlineForm.pattern).test(image.cmdline)) return problems;
+  const message = `Cannot use cmdline: with its values it is ${JSON.stringify(image.cmdline.slice(0, 80))}, expected ${cmdlineForm.wanted}`;
+  return [definitionFault('VALUE_INVALID', message, { location })];
 }
 
 /** A heartbeat needs a session that the OS can read; `memory` an OS that is ours to start. */
@@ -138,7 +171,7 @@ function expectFaults(
   { source }: ImageDefinition,
   document: SourceDocument,
 ): readonly Fault[] {
-  const isForeign = method === 'chain' || method === 'local' || (method === 'kexec' && source.kind === 'files');
+  const isForeign = method === 'chain' || method === 'local' || (method === 'kexec' && !isTree(source));
   const faults: Fault[] = [];
   if (expect !== undefined && isForeign) {
     const message = `Cannot use expect: what ${method} starts here cannot send a heartbeat`;

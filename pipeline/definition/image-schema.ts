@@ -1,4 +1,5 @@
 import Type, { type Static } from 'typebox';
+import { runSchema, valuesSchema } from './run-schema.ts';
 import { cmdline, text } from './site-schema.ts';
 import { sourceSchema } from './source-schema.ts';
 import { execSchema, kexecSchema, methodSchema, qemuSchema, size, switchRootSchema } from './start-schema.ts';
@@ -29,6 +30,8 @@ export const imageSchema = Type.Object(
     qemu: Type.Optional(qemuSchema),
     exec: Type.Optional(execSchema),
     source: Type.Optional(sourceSchema),
+    run: Type.Optional(runSchema),
+    values: Type.Optional(valuesSchema),
     cmdline: Type.Optional(cmdline),
     memory: Type.Optional(size('128M', 'RAM that the running system asks for, besides its files. Default: 96M')),
     expect: Type.Optional(expected),

@@ -15,26 +15,52 @@ export interface ImageDefinition {
   /** A node that sends no heartbeat within this time after it was started counts as failed. Absent: none is expected. */
   readonly heartbeatMs?: number;
   readonly source: ImageSource;
-  /** Exactly as written. */
+  /** What is run in the root filesystem once packages and overlay are in it, in this order. */
+  readonly run: readonly RunStep[];
+  /** What `{{ name }}` in the command line and in `overlay/**.tmpl` stands for. */
+  readonly values: Readonly<Record<string, string>>;
+  /** As written, with its values in it. */
   readonly cmdline: string;
   /** What a lab needs to know: the console text by which a kernel without our agent shows that it is up. */
   readonly lab: { readonly expect?: string };
 }
 
 /** How the files of an image are obtained. */
-export type ImageSource = DebianSource | FilesSource;
+export type ImageSource = TreeSource | FilesSource;
+
+/** Sources that give a root filesystem as a tree, which overlay and `run` change before it is packed. */
+export type TreeSource = DebianSource | DirectorySource;
 
 /** A root filesystem built from Debian packages and what they depend on. */
 export interface DebianSource {
   readonly kind: 'debian';
   readonly suite: string;
+  /** The moment of snapshot.debian.org: `20261101T000000Z`. Absent: the mirror as it is when the packages are resolved. */
+  readonly snapshot?: string;
   readonly packages: readonly string[];
+}
+
+/** A prepared root tree: in the image's folder, or by an absolute path on the builder. */
+export interface DirectorySource {
+  readonly kind: 'directory';
+  readonly path: string;
 }
 
 /** Files that exist already, in the order of their roles; none with method `local`. */
 export interface FilesSource {
   readonly kind: 'files';
   readonly files: readonly SourceFileDefinition[];
+}
+
+/** A line for `/bin/sh`, or a program of the image's folder. */
+export type RunStep = { readonly network: boolean } & (
+  | { readonly kind: 'shell'; readonly text: string }
+  | { readonly kind: 'script'; readonly path: string }
+);
+
+/** Whether an image's source gives a tree that overlay and `run` change. */
+export function isTree(source: ImageSource): source is TreeSource {
+  return source.kind === 'debian' || source.kind === 'directory';
 }
 
 /** What a file is for: a key of `source.files`. */

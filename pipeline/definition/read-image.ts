@@ -1,11 +1,12 @@
 import { readDocument, type SourceDocument } from './document.ts';
-import type { ImageDefinition } from './image.ts';
+import { type ImageDefinition, isTree } from './image.ts';
 import { imageFaults, missingKeys } from './image-faults.ts';
 import { type ImageFile, imageSchema } from './image-schema.ts';
 import type { Read } from './read-site.ts';
-import { sourceOf } from './read-source.ts';
+import { runOf, sourceOf } from './read-source.ts';
 import { heartbeatOf, startOf, systemBytesOf } from './read-start.ts';
 import { compileCheck } from './schema.ts';
+import { expandTemplate } from './template.ts';
 
 const check = compileCheck(imageSchema);
 
@@ -26,16 +27,19 @@ function imageOf(name: string, written: ImageFile): ImageDefinition {
   const { title, description, arch, cmdline = '', lab = {} } = written;
   const source = sourceOf(written);
   const heartbeatMs = heartbeatOf(written);
+  const values = Object.fromEntries(Object.entries(written.values ?? {}).map(([key, value]) => [key, String(value)]));
   return {
     name,
     title,
     ...(description !== undefined && { description: description.trimEnd() }),
     arch,
-    start: startOf(written, source.kind === 'files' ? source.files : []),
+    start: startOf(written, isTree(source) ? [] : source.files),
     memoryBytes: systemBytesOf(written),
     ...(heartbeatMs !== undefined && { heartbeatMs }),
     source,
-    cmdline,
+    run: runOf(written),
+    values,
+    cmdline: expandTemplate(cmdline, values).text,
     lab,
   };
 }

@@ -1,5 +1,5 @@
 import { parseDigest } from '#bundle/digest.ts';
-import type { FileOrigin, ImageSource, SourceFileDefinition, SourceRole } from './image.ts';
+import type { FileOrigin, FilesSource, ImageSource, RunStep, SourceFileDefinition, SourceRole } from './image.ts';
 import type { ImageFile } from './image-schema.ts';
 import type { FileReference, SourceFileKeys } from './source-schema.ts';
 
@@ -12,8 +12,28 @@ const ordered: readonly SourceRole[] = ['initrd', 'rootfs'];
 /** Where the files of an image come from; nowhere (no files) without a source. */
 export function sourceOf({ source }: ImageFile): ImageSource {
   if (source?.debian) return { kind: 'debian', ...source.debian };
-  const files: SourceFileKeys = source?.files ?? {};
-  return { kind: 'files', files: sourceRoles.flatMap((role) => filesOf(role, listed(files[role]))) };
+  if (source?.directory) return { kind: 'directory', ...source.directory };
+  return { kind: 'files', files: filesByRole(source?.files ?? {}) };
+}
+
+function filesByRole(written: SourceFileKeys): readonly SourceFileDefinition[] {
+  return sourceRoles.flatMap((role) => filesOf(role, listed(written[role])));
+}
+
+/** The steps of `run`. */
+export function runOf({ run = [] }: ImageFile): readonly RunStep[] {
+  return run.map((step) => {
+    if (typeof step === 'string') return { kind: 'shell', text: step, network: false };
+    const { network = false } = step;
+    return 'script' in step
+      ? { kind: 'script', path: step.script, network }
+      : { kind: 'shell', text: step.shell, network };
+  });
+}
+
+/** Where the files of a role are written in `image.yaml`. */
+export function rolePath(source: FilesSource, role: SourceRole): readonly string[] {
+  return ['source', source.kind, role];
 }
 
 /** What a file of a bundle is called when only a part of a path or an address is known: its last segment. */

@@ -15,10 +15,11 @@ export const namePattern = '^[a-z0-9][a-z0-9-]{0,62}$';
 export const name = Type.String({ pattern: namePattern, wanted: 'lower-case letters, digits and hyphens, at most 63' });
 
 /** Printable ASCII: it goes through a boot script, and the kernel takes at most 2048 bytes in all. */
-export const cmdline = Type.String({
+export const cmdlineForm = {
   pattern: '^[\\x20-\\x7e]{0,1500}$',
   wanted: 'a kernel command line: printable ASCII on one line, at most 1500 characters',
-});
+} as const;
+export const cmdline = Type.String({ ...cmdlineForm });
 
 export const text = Type.String({
   pattern: '^[^\\u0000-\\u001f\\u007f]{1,200}$',
@@ -128,6 +129,27 @@ const timeout = Type.Union([Type.Literal(-1), duration('10s')], {
   wanted: 'a duration such as 10s, or -1 to wait for ever',
 });
 
+const sources = Type.Object(
+  {
+    hosts: Type.Optional(
+      Type.Array(Type.String({ pattern: '^[A-Za-z0-9.:-]{1,253}$', wanted: 'a host name or an address' }), {
+        maxItems: 100,
+        wanted: 'a list of hosts',
+        description:
+          'Hosts with private addresses that images may be fetched from: a registry of the site, for instance',
+      }),
+    ),
+    directories: Type.Optional(
+      Type.Array(Type.String({ pattern: '^/[!-~]{1,1000}$', wanted: 'an absolute path' }), {
+        maxItems: 100,
+        wanted: 'a list of directories',
+        description: 'Where root trees of source.directory may lie on the builder. Whatever is there can be published',
+      }),
+    ),
+  },
+  { ...closed, description: 'What images may reach on the builder: counts in the file on its disk, never in a commit' },
+);
+
 export const siteSchema = Type.Object(
   {
     site: name,
@@ -193,6 +215,7 @@ export const siteSchema = Type.Object(
         closed,
       ),
     ),
+    sources: Type.Optional(sources),
     groups: Type.Optional(Type.Array(group, { maxItems: 10_000, wanted: 'a list of groups' })),
   },
   { ...closed, title: 'boot.config.yaml', wanted: 'a mapping with site, network and menu' },

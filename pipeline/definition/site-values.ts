@@ -32,6 +32,7 @@ export function siteOf(file: SiteFile): Site {
       shell: file.menu.shell ?? false,
     },
     swarm: swarmOf(file.swarm ?? {}),
+    sources: { hosts: file.sources?.hosts ?? [], directories: file.sources?.directories ?? [] },
     groups: (file.groups ?? []).map(groupOf),
   };
 }

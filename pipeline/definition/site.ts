@@ -36,5 +36,7 @@ export interface Site {
   /** `timeoutMs` -1: wait for ever. */
   readonly menu: Catalog['menu'];
   readonly swarm: SwarmLimits;
+  /** What sources may reach on the builder: private hosts, and directories with root trees. */
+  readonly sources: { readonly hosts: readonly string[]; readonly directories: readonly string[] };
   readonly groups: readonly Group[];
 }

@@ -37,6 +37,13 @@ function files(wanted: string, description: string) {
 const debianSchema = Type.Object(
   {
     suite,
+    snapshot: Type.Optional(
+      Type.String({
+        pattern: '^[0-9]{8}T[0-9]{6}Z$',
+        wanted: 'a moment such as 20261101T000000Z',
+        description: 'Packages as snapshot.debian.org has them at this moment (UTC)',
+      }),
+    ),
     packages: Type.Array(packageName, {
       maxItems: 2000,
       wanted: 'a list of Debian packages',
@@ -63,9 +70,29 @@ const filesSchema = Type.Object(
   { ...closed, wanted: 'a mapping of files by what they are for' },
 );
 
+const directorySchema = Type.Object(
+  {
+    path: Type.String({
+      pattern: '^/?(?!/)(?!(.*/)?\\.\\.?(/|$))(?!.*//)[!-~]{1,300}$',
+      wanted: 'a path in the folder, or an absolute one, without . and ..',
+      description: 'A prepared root tree: in the folder, or on the builder, where boot.config.yaml must allow it',
+    }),
+  },
+  closed,
+);
+
 export const sourceSchema = Type.Object(
-  { debian: Type.Optional(debianSchema), files: Type.Optional(filesSchema) },
-  { ...closed, minProperties: 1, maxProperties: 1, wanted: 'exactly one of debian and files' },
+  {
+    debian: Type.Optional(debianSchema),
+    directory: Type.Optional(directorySchema),
+    files: Type.Optional(filesSchema),
+  },
+  {
+    ...closed,
+    minProperties: 1,
+    maxProperties: 1,
+    wanted: 'exactly one of debian, directory and files',
+  },
 );
 
 export type FileReference = Static<typeof file>;

@@ -1,7 +1,7 @@
 import type { Fault } from '#bundle/fault.ts';
 import type { SourceDocument } from './document.ts';
 import { definitionFault } from './faults.ts';
-import type { ImageDefinition } from './image.ts';
+import { type ImageDefinition, isTree } from './image.ts';
 import type { ImageFile } from './image-schema.ts';
 import { formatPath } from './schema.ts';
 import { suggestion } from './suggestion.ts';
@@ -44,7 +44,7 @@ function variableFaults({ exec }: ImageFile, document: SourceDocument): readonly
 
 /** `qemu.disks` must be about all disk files, each once. */
 function diskFaults({ qemu }: ImageFile, { source }: ImageDefinition, document: SourceDocument): readonly Fault[] {
-  if (!qemu?.disks || source.kind !== 'files') return [];
+  if (!qemu?.disks || isTree(source)) return [];
   const known = source.files.filter(({ role }) => role === 'disk').map(({ name }) => name);
   const named = qemu.disks.map(({ file }) => file);
   const unknown = named.flatMap((name, index) => {

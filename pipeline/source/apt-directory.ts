@@ -2,13 +2,15 @@ import { createHash } from 'node:crypto';
 import { mkdir, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Arch } from '#bundle/manifest.ts';
-import { chooseMirror, type Mirror } from './apt-mirror.ts';
+import { chooseMirror, type Mirror, snapshotMirror } from './apt-mirror.ts';
 import { withFileLock } from './file-lock.ts';
 import { plainEnvironment, runProgram } from './program.ts';
 import type { LogLine } from './source.ts';
 
 export interface AptOptions {
   readonly suite: string;
+  /** A moment of snapshot.debian.org: its archives are used then, whatever `mirror` says. */
+  readonly snapshot?: string;
   readonly arch: Arch;
   /** Where the private apt directories are kept. */
   readonly cachePath: string;
@@ -31,9 +33,10 @@ const freshMs = 10 * 60_000;
 
 /** Opens the private apt directory of one suite, architecture and mirror, with fresh lists. @throws Fault `APT_FAILED` */
 export async function openAptDirectory(options: AptOptions): Promise<AptDirectory> {
-  const { suite, arch, cachePath, log, signal } = options;
-  const mirror = await chooseMirror(options.mirror, signal ? { signal } : {});
-  const sources = formatSources(suite, mirror);
+  const { suite, snapshot, arch, cachePath, log, signal } = options;
+  const mirror =
+    snapshot === undefined ? await chooseMirror(options.mirror, signal ? { signal } : {}) : snapshotMirror(snapshot);
+  const sources = formatSources(suite, { mirror, isSnapshot: snapshot !== undefined });
   const name = createHash('sha256').update(`${arch}\n${sources}`).digest('hex').slice(0, 16);
   const path = join(cachePath, `apt-${suite}-${arch}-${name}`);
   const env = { ...plainEnvironment, ...proxies(), APT_CONFIG: join(path, 'apt.conf') };
@@ -64,8 +67,13 @@ function proxies(): Readonly<Record<string, string>> {
   return Object.fromEntries(names.flatMap((name) => (process.env[name] ? [[name, process.env[name]] as const] : [])));
 }
 
-function formatSources(suite: string, mirror: Mirror): string {
-  const line = (uri: string, name: string): string => `deb [signed-by=${keyring}] ${uri} ${name} main\n`;
+/** The text of sources.list. What a snapshot says of its own age is past long ago: `check-valid-until=no`. */
+export function formatSources(
+  suite: string,
+  { mirror, isSnapshot }: { readonly mirror: Mirror; readonly isSnapshot: boolean },
+): string {
+  const options = `signed-by=${keyring}${isSnapshot ? ' check-valid-until=no' : ''}`;
+  const line = (uri: string, name: string): string => `deb [${options}] ${uri} ${name} main\n`;
   const released = !['sid', 'unstable', 'experimental'].includes(suite);
   const security = released ? mirror['debian-security'] : undefined;
   return [

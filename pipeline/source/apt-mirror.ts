@@ -26,6 +26,12 @@ export async function chooseMirror(mirror?: string, options: ProgramOptions = {}
   return hostMirror(await runProgram(['apt-get', 'update', '--print-uris'], options), codename);
 }
 
+/** The archives as they were at a moment. @see https://snapshot.debian.org/ */
+export function snapshotMirror(moment: string): Mirror {
+  const root = (archive: string): string => `http://snapshot.debian.org/archive/${archive}/${moment}`;
+  return { debian: root('debian'), 'debian-security': root('debian-security') };
+}
+
 /** @param uris what apt would fetch: lines that begin `'<root>/dists/<suite>/InRelease'`, in the order of the sources */
 export function hostMirror(uris: string, codename: string): Mirror {
   const sources = [...uris.matchAll(/^'([^']+)\/dists\/([^']+)\/(?:InRelease|Release)'/gm)];

@@ -8,16 +8,22 @@ import { afterAll, beforeAll, expect, it } from 'vitest';
 import { digestOf, digestOfFile } from '../store/digest.ts';
 import { openStore } from '../store/local.ts';
 import type { Store } from '../store/store.ts';
-import { type DebianImage, debianRequest, obtainDebian } from './debian.ts';
+import { type DebianImage, debianRequest, obtainDebianTree } from './debian.ts';
 import { filesRequests, obtainFiles } from './files.ts';
 import { lockPackages } from './lock.ts';
 import { runProgram } from './program.ts';
+import type { PreparedStep } from './run-steps.ts';
 import { openToolRoot, type ToolRoot } from './tool-root.ts';
+import { finishTree } from './tree.ts';
 
 /** Kept between runs, with the tests that boot: making a tool root takes half a minute. */
 const cachePath = fileURLToPath(new URL('../../.boottorrent-test/tools', import.meta.url));
 /** Its installation makes ssh host keys. */
 const image: DebianImage = { arch: 'amd64', suite: 'trixie', packages: ['openssh-server'], method: 'switch-root' };
+const steps: readonly PreparedStep[] = [
+  { kind: 'shell', text: 'useradd --system greeter; id greeter >/etc/greeter', network: false },
+  { kind: 'script', path: 'again.sh', bytes: Buffer.from('#!/bin/sh\necho again >>/etc/motd\n'), network: false },
+];
 let directory = '';
 let store: Store;
 let toolRoot: ToolRoot;
@@ -40,11 +46,14 @@ async function build(name: string, overlayTar: Uint8Array): Promise<string> {
   const workPath = join(directory, name);
   await mkdir(workPath);
   const lock = await lockPackages(debianRequest(image), { store, cachePath });
-  const [file] = await obtainDebian({ image, lock, overlayTar, store, toolRoot, workPath, cachePath });
+  const common = { store, toolRoot, workPath, cachePath };
+  const { epoch } = await obtainDebianTree({ image, lock, ...common });
+  const { arch, method } = image;
+  const [file] = await finishTree({ arch, method, epoch, overlayTar, run: steps, ...common });
   return file!.path;
 }
 
-it('obtainDebian() gives the same bytes twice, with the overlay, and with nothing that must differ', async () => {
+it('a debian image has the same bytes twice, with the overlay, what the steps did, and nothing that must differ', async () => {
   const overlayTar = await overlay({ 'etc/motd': 'Hello\n', 'bin/greet': '#!/bin/sh\n', 'var/run/greeting': 'Hi\n' });
   const first = await build('first', overlayTar);
   await rm(join(directory, 'first', 'root'), { recursive: true });
@@ -59,7 +68,8 @@ it('obtainDebian() gives the same bytes twice, with the overlay, and with nothin
   const keys = await runProgram(['grep', '-rlsI', '-e', 'PRIVATE KEY-----', tree]).catch(() => '');
   expect(keys).toBe('');
   expect(await readFile(join(tree, 'etc/machine-id'), 'utf8')).toBe('');
-  expect(await readFile(join(tree, 'etc/motd'), 'utf8')).toBe('Hello\n');
+  expect(await readFile(join(tree, 'etc/motd'), 'utf8')).toBe('Hello\nagain\n');
+  expect(await readFile(join(tree, 'etc/greeter'), 'utf8')).toContain('(greeter)');
   // The overlay's /bin and /var/run are links in Debian: the files lie behind them, and programs are still there.
   expect(await readFile(join(tree, 'usr/bin/greet'), 'utf8')).toBe('#!/bin/sh\n');
   expect((await lstat(join(tree, 'bin'))).isSymbolicLink()).toBe(true);
@@ -122,7 +132,7 @@ it('a package whose bytes are not those of the lock is refused', async () => {
   const image = { arch: 'amd64', suite: 'trixie', packages: ['hostname'], method: 'switch-root' } as const;
   const lock = [{ ...locked!, sha256: digestOf('other bytes') }];
   const workPath = await store.workDirectory();
-  await expect(obtainDebian({ image, lock, store, toolRoot, workPath, cachePath })).rejects.toMatchObject({
+  await expect(obtainDebianTree({ image, lock, store, toolRoot, workPath, cachePath })).rejects.toMatchObject({
     code: 'PACKAGE_FETCH_FAILED',
   });
 });

@@ -1,5 +1,7 @@
 import { expect, test } from 'vitest';
-import { debianRecipe, debianRequest } from './debian.ts';
+import { debianRequest } from './debian.ts';
+import { recipeOf } from './recipe.ts';
+import { treeRecipe } from './tree.ts';
 
 const image = { suite: 'trixie', arch: 'amd64', packages: ['systemd-sysv'], method: 'switch-root' } as const;
 
@@ -12,7 +14,8 @@ test('debianRequest() adds the suite’s kernel for kexec alone, and where no ke
   expect(added({ method: 'kexec', packages: named })).toEqual(['?essential', ...named]);
 });
 
-test('debianRecipe() of kexec also follows the first stage', async () => {
-  expect(await debianRecipe({ method: 'kexec' })).not.toBe(await debianRecipe(image));
-  expect(await debianRecipe({ method: 'exec' })).toBe(await debianRecipe(image));
+test('the recipe of kexec also follows the first stage', async () => {
+  const recipe = (method: 'kexec' | 'exec' | 'switch-root') => recipeOf(treeRecipe(method));
+  expect(await recipe('kexec')).not.toBe(await recipe('exec'));
+  expect(await recipe('exec')).toBe(await recipe('switch-root'));
 });

@@ -5,6 +5,8 @@ import { type LockedPackage, sortPackages } from './package-list.ts';
 /** What a list of packages was asked for with: a lock serves only the same question. */
 export interface PackageRequest {
   readonly suite: string;
+  /** A moment of snapshot.debian.org (`20261101T000000Z`). Absent: the mirror as it is. */
+  readonly snapshot?: string;
   readonly arch: string;
   readonly packages: readonly string[];
   /** `false`: the named packages alone. */
@@ -25,9 +27,9 @@ export function formatLock(locks: readonly PackageLock[]): string {
 }
 
 /** Deterministic: the order in which packages are named makes no difference. */
-export function formatRequest({ suite, arch, packages, dependencies }: PackageRequest): string {
+export function formatRequest({ suite, snapshot, arch, packages, dependencies }: PackageRequest): string {
   const names = packages.toSorted().join(' ');
-  return `${title}: ${suite} ${arch} ${dependencies ? 'with dependencies' : 'alone'}: ${names}`;
+  return `${title}: ${suite}${snapshot === undefined ? '' : `@${snapshot}`} ${arch} ${dependencies ? 'with dependencies' : 'alone'}: ${names}`;
 }
 
 /**
@@ -45,7 +47,7 @@ export function findLocked(text: string, request: PackageRequest, file: string):
     throw new Fault('LOCK_STALE', message, { hint, location: location(0), retry: 'stalled' });
   }
   const rest = lines.slice(start + 1);
-  const end = rest.findIndex((line) => line.startsWith(title));
+  const end = rest.findIndex((line) => line.startsWith('# boottorrent '));
   const own = end < 0 ? rest : rest.slice(0, end);
   const packages = own.flatMap((line, index) =>
     line === '' || line.startsWith('#') ? [] : [parsePackage(line, location(start + 1 + index))],

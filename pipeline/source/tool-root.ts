@@ -58,6 +58,8 @@ const packages = [
   'cpio',
   'kmod',
   'mount',
+  'xorriso',
+  'bubblewrap',
 ] as const;
 /** Documentation of the tools, which nobody reads there: 30 MB less. */
 const excluded = ['/usr/share/doc/*', '/usr/share/man/*', '/usr/share/locale/*', '/usr/share/info/*'] as const;

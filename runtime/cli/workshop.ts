@@ -118,5 +118,7 @@ export async function surroundingsOf(options: {
     opened ??= openToolRoot(surroundings);
     return opened;
   };
-  return { ...surroundings, toolRoot };
+  const { loadSite } = await import('#definition/load-site.ts');
+  const { sources } = await loadSite(place.configPath, place.overlay);
+  return { ...surroundings, allowed: sources, toolRoot };
 }

@@ -42,7 +42,7 @@ export const broken: readonly [title: string, file: string, from: string, to: st
     'cmdline:',
     'cmdlin:',
     [
-      'images/debian/image.yaml:5:1: KEY_UNKNOWN Cannot use key "cmdlin": expected one of title, description, arch, method, kexec, switch-root, qemu, exec, source, cmdline, memory, expect, lab (did you mean cmdline?)',
+      'images/debian/image.yaml:5:1: KEY_UNKNOWN Cannot use key "cmdlin": expected one of title, description, arch, method, kexec, switch-root, qemu, exec, source, run, values, cmdline, memory, expect, lab (did you mean cmdline?)',
     ],
   ],
   [
@@ -245,7 +245,7 @@ export const broken: readonly [title: string, file: string, from: string, to: st
     'groups:',
     'x:\ngroups:',
     [
-      'boot.config.yaml:6:1: KEY_UNKNOWN Cannot use key "x": expected one of site, suspend, git, network, store, trust, bootstrap, menu, swarm, groups',
+      'boot.config.yaml:6:1: KEY_UNKNOWN Cannot use key "x": expected one of site, suspend, git, network, store, trust, bootstrap, menu, swarm, sources, groups',
     ],
   ],
   [
@@ -295,7 +295,7 @@ export const broken: readonly [title: string, file: string, from: string, to: st
     'kexec',
     'switch-root',
     [
-      'images/installer/image.yaml:4:1: SOURCE_UNFIT Cannot use source: switch-root needs debian, or files: { rootfs: … } and nothing else',
+      'images/installer/image.yaml:4:1: SOURCE_UNFIT Cannot use source: switch-root needs debian, directory, or files: { rootfs: … } and nothing else',
     ],
   ],
   [
@@ -304,7 +304,7 @@ export const broken: readonly [title: string, file: string, from: string, to: st
     / {4}initrd.*\n/.exec(installer)?.[0] ?? '',
     '',
     [
-      'images/installer/image.yaml:4:1: SOURCE_UNFIT Cannot use source: kexec needs debian, or files: { kernel: …, initrd: … } and nothing else',
+      'images/installer/image.yaml:4:1: SOURCE_UNFIT Cannot use source: kexec needs debian, directory, or files: { kernel: …, initrd: … } and nothing else',
     ],
   ],
   [
@@ -313,7 +313,7 @@ export const broken: readonly [title: string, file: string, from: string, to: st
     'source: {',
     'source: { files: {},',
     [
-      'images/debian/image.yaml:4:9: VALUE_INVALID Cannot use source: a mapping, expected exactly one of debian and files',
+      'images/debian/image.yaml:4:9: VALUE_INVALID Cannot use source: a mapping, expected exactly one of debian, directory and files',
     ],
   ],
   [
@@ -410,5 +410,47 @@ export const broken: readonly [title: string, file: string, from: string, to: st
       'images/debian/image.yaml:1:8: YAML_INVALID Cannot read the file as YAML: Unresolved tag: tag:yaml.org,2002:js/function',
     ],
   ],
+  [
+    'a value that is not declared',
+    image,
+    '"boottorrent.demo=1"',
+    '"demo={{ dmo }}"\nvalues: { demo: 1 }',
+    [
+      'images/debian/image.yaml:5:10: TEMPLATE_INVALID Cannot use cmdline: the value "dmo" is not declared: expected one of demo',
+    ],
+  ],
+  [
+    'values that make no command line',
+    image,
+    '"boottorrent.demo=1"',
+    '"demo={{ demo }}"\nvalues: { demo: "two\\nlines" }',
+    [
+      'images/debian/image.yaml:5:10: VALUE_INVALID Cannot use cmdline: with its values it is "demo=two\\nlines", expected a kernel command line: printable ASCII on one line, at most 1500 characters',
+    ],
+  ],
+  [
+    'a script that is not there',
+    image,
+    'cmdline:',
+    'run: ["true", { script: setup.sh }]\ncmdline:',
+    [
+      'images/debian/image.yaml:5:25: FILE_MISSING Cannot use run[1].script: there is no file images/debian/setup.sh',
+    ],
+  ],
+  [
+    'a tree that is not there',
+    image,
+    'debian: { suite: trixie, packages: [openssh-server] }',
+    'directory: { path: root }',
+    [
+      'images/debian/image.yaml:4:30: FILE_MISSING Cannot use source.directory.path: there is no file images/debian/root',
+    ],
+  ],
+  [
+    'steps in files',
+    kexec,
+    'lab:',
+    'run: ["true"]\nlab:',
+    ['images/installer/image.yaml:8:1: RUN_UNFIT Cannot use run: a source of the kind files gives files as they are'],
+  ],
 ];
-

@@ -1,0 +1,105 @@
+import { writeFile } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { Fault } from '#bundle/fault.ts';
+import type { Arch } from '#bundle/manifest.ts';
+import type { Method } from '#bundle/start.ts';
+import type { Store } from '../store/store.ts';
+import { type AptOptions, common } from './apt-directory.ts';
+import { runInTree } from './in-tree.ts';
+import { makeKexecStage, stagedInitrdName, writeStagedInitrd } from './kexec-root.ts';
+import type { LockedPackage } from './package-list.ts';
+import { recipePath } from './recipe.ts';
+import { type PreparedStep, runSteps } from './run-steps.ts';
+import type { SourceFile } from './source.ts';
+import { makeSquashfs } from './squashfs.ts';
+import type { ToolRoot } from './tool-root.ts';
+
+export interface TreeOptions extends Pick<AptOptions, 'cachePath' | 'mirror' | 'log' | 'signal'> {
+  readonly arch: Arch;
+  /** `kexec`: with a kernel of its own; else a root filesystem alone. */
+  readonly method: Method;
+  /** Seconds since 1970: the latest date of a file in the result. */
+  readonly epoch: number;
+  /** A tar of the files to be laid over the tree. */
+  readonly overlayTar?: Uint8Array;
+  readonly run: readonly PreparedStep[];
+  /** With `kexec`: where the kernel is in the tree. Default: the only `/boot/vmlinuz-*`. */
+  readonly kernel?: string;
+  /** With `kexec`: from `lockPackages(stageRequest(…), …)`. */
+  readonly stageLock?: readonly LockedPackage[];
+  readonly store: Store;
+  readonly toolRoot: ToolRoot;
+  /** With the tree as `root` in it. */
+  readonly workPath: string;
+}
+
+const modules = ['tree', 'in-tree', 'run-steps', 'sandbox', 'squashfs'] as const;
+const stage = ['kexec-root', 'newc', 'kexec-stage/init', 'kexec-stage/make.sh'] as const;
+
+/** The files of this program that the bytes of such an image depend on. @see recipeOf */
+export function treeRecipe(method: Method): readonly string[] {
+  return [...modules, 'scrub.sh', 'in-tree.sh', ...(method === 'kexec' ? stage : [])];
+}
+
+/**
+ * Lays the overlay over a tree, runs the steps in it, takes out everything that must differ between nodes, and packs it
+ * as `rootfs.squashfs`; for kexec as `vmlinuz` and an initrd with that squashfs in it. The same inputs give the same
+ * bytes, as far as the steps do.
+ * @throws Fault `OVERLAY_INVALID`, `PRIVATE_KEY_IN_IMAGE`, `TREE_INVALID`, `SQUASHFS_FAILED`, those of {@link runSteps}
+ *   and {@link makeKexecStage}
+ */
+export async function finishTree(options: TreeOptions): Promise<readonly SourceFile[]> {
+  const { method, epoch, toolRoot, workPath, overlayTar, run } = options;
+  if (overlayTar) await applyOverlay(options, overlayTar);
+  await runSteps(run, options);
+  await scrub(options);
+  if (method === 'kexec') {
+    const { stageLock = [] } = options;
+    // The stage's packages are locked: the suite only says where to look for them.
+    await makeKexecStage({ ...options, stageLock, suite: stageSuite });
+  }
+  const squashfs = join(workPath, 'rootfs.squashfs');
+  await makeSquashfs(toolRoot, join(workPath, 'root'), squashfs, { epoch, ...common(options) });
+  if (method !== 'kexec') return [{ name: 'rootfs.squashfs', role: 'rootfs', path: squashfs }];
+  const out = join(workPath, stagedInitrdName);
+  await writeStagedInitrd({ stage: join(workPath, 'stage'), squashfs, out }, epoch);
+  return [
+    { name: 'vmlinuz', role: 'kernel', path: join(workPath, 'vmlinuz') },
+    { name: stagedInitrdName, role: 'initrd', path: out },
+  ];
+}
+
+/** The suite whose busybox starts a kexec'd image that says nothing of suites itself. */
+export const stageSuite = 'trixie';
+
+/** Inside the tree: an absolute link in there (/var/run) leads to the right place. */
+async function applyOverlay(options: TreeOptions, overlayTar: Uint8Array): Promise<void> {
+  const { toolRoot, workPath } = options;
+  await writeFile(join(workPath, 'overlay.tar'), overlayTar);
+  const argv = ['/usr/bin/tar', '--extract', '--keep-directory-symlink', '--numeric-owner', '--file=-'];
+  await runInTree(toolRoot, argv, {
+    workPath,
+    stdin: 'overlay.tar',
+    failure: { code: 'OVERLAY_INVALID', message: 'Cannot lay the overlay over the root filesystem' },
+    ...common(options),
+  });
+}
+
+async function scrub(options: TreeOptions): Promise<void> {
+  const run = options.toolRoot.run(['sh', '/recipe/scrub.sh', '/work/root'], {
+    mounts: [
+      { source: options.workPath, target: '/work' },
+      { source: dirname(recipePath('scrub.sh')), target: '/recipe', readonly: true },
+    ],
+    ...common(options),
+  });
+  await run.catch((cause) => {
+    if (!(cause instanceof Fault)) throw cause;
+    const said = cause.cause instanceof Error ? cause.cause.message : '';
+    const key = /private key: (.*)/.exec(said)?.[1];
+    if (key === undefined) throw new Fault('TREE_INVALID', 'Cannot clean the root filesystem', { cause });
+    const hint = 'Every node would have the same key, and everyone who may download it: make it at the node’s start';
+    const message = `Cannot publish the root filesystem: /${key} is a private key`;
+    throw new Fault('PRIVATE_KEY_IN_IMAGE', message, { hint, cause, retry: 'stalled' });
+  });
+}
