@@ -13,6 +13,7 @@ interface Rule {
 
 const contract = 'pipeline/bundle/';
 const pure = [
+  'pipeline/registry/(challenge|reference)',
   'runtime/boot/[^/]+',
   'runtime/dhcp/(address|answer|boot-fields|lease|options|packet|proxy|reply|request|view)',
   'runtime/tftp/(negotiate|packet|transfer)',
@@ -37,9 +38,11 @@ const rules: readonly Rule[] = [
   { files: /^pipeline\/definition\//, may: /^(pipeline\/(bundle|definition)\/|node:|yaml$|typebox|ajv)/ },
   {
     files: /^pipeline\/(store|source)\//,
-    may: /^(pipeline\/(bundle|store|source)\/|node:|tar-stream$|undici$)/,
+    may: /^(pipeline\/(bundle|store|source|registry|network)\/|node:|tar-stream$|undici$)/,
     mayTypes: /^pipeline\//,
   },
+  { files: /^pipeline\/network\//, may: /^(pipeline\/bundle\/|node:)/ },
+  { files: /^pipeline\/registry\//, may: /^(pipeline\/(bundle|store|registry|network)\/|node:)/ },
   { files: /^pipeline\//, may: /^(pipeline\/|node:|[a-z@])/, mayTypes: /./ },
   {
     files: new RegExp(`^(${pure})\\.ts$`),

@@ -1,12 +1,12 @@
 import { createHash } from 'node:crypto';
-import { lookup as resolve } from 'node:dns';
 import { createWriteStream } from 'node:fs';
 import { get as getHttp, type IncomingMessage, type RequestOptions } from 'node:http';
 import { get as getHttps } from 'node:https';
-import { BlockList, isIP, type LookupFunction } from 'node:net';
+import { isIP } from 'node:net';
 import { pipeline } from 'node:stream/promises';
 import type { Digest } from '#bundle/digest.ts';
 import { Fault } from '#bundle/fault.ts';
+import { hostOf, isPrivate, publicLookup } from '../network/private-address.ts';
 
 export interface DownloadOptions {
   readonly sha256: Digest;
@@ -71,7 +71,7 @@ function request(url: URL, { allowedHosts = [], idleMs = 60_000, signal }: Downl
   const isAllowed = allowedHosts.includes(hostOf(url));
   const settings: RequestOptions = {
     ...(signal && { signal }),
-    ...(!isAllowed && { lookup: publicLookup }),
+    ...(!isAllowed && { lookup: publicLookup(privateFault) }),
     // A connection of the shared agent was looked up by somebody else's rules.
     agent: false,
   };
@@ -90,45 +90,9 @@ function refuse(url: URL, allowedHosts: readonly string[]): void {
   if (isIP(host) !== 0 && !allowedHosts.includes(host) && isPrivate(host)) throw privateFault(host);
 }
 
-/** Resolves names as usual, and refuses before the connection when any of the addresses is private. */
-const publicLookup: LookupFunction = (host, options, callback) => {
-  resolve(host, { ...options, all: true }, (error, addresses) => {
-    if (error) return callback(error, []);
-    if (addresses.some(({ address }) => isPrivate(address))) return callback(privateFault(host), []);
-    const [first] = addresses;
-    return options.all ? callback(null, addresses) : callback(null, first?.address ?? '', first?.family);
-  });
-};
-
 function privateFault(host: string): Fault {
   const hint = 'Put the file into the image’s folder, or serve it from a public address';
   return new Fault('URL_REFUSED', `Cannot get a file from ${host}: its address is private`, { hint, retry: 'stalled' });
-}
-
-const privateNetworks = listPrivate();
-
-/** IANA's special-purpose registries (RFC 6890): nothing in there is a public server. */
-function listPrivate(): BlockList {
-  const list = new BlockList();
-  const networks = [
-    ...['0.0.0.0/8', '10.0.0.0/8', '100.64.0.0/10', '127.0.0.0/8', '169.254.0.0/16', '172.16.0.0/12', '192.0.0.0/24'],
-    ...['192.168.0.0/16', '198.18.0.0/15', '224.0.0.0/3'],
-    ...['::/127', '64:ff9b:1::/48', 'fc00::/7', 'fe80::/10', 'ff00::/8'],
-  ];
-  for (const network of networks) {
-    const [address = '', length] = network.split('/');
-    list.addSubnet(address, Number(length), address.includes(':') ? 'ipv6' : 'ipv4');
-  }
-  return list;
-}
-
-/** IPv4 within IPv6 (`::ffff:10.0.0.1`) is looked up by the list itself. */
-function isPrivate(address: string): boolean {
-  return privateNetworks.check(address, isIP(address) === 6 ? 'ipv6' : 'ipv4');
-}
-
-function hostOf(url: URL): string {
-  return url.hostname.replace(/^\[|\]$/g, '');
 }
 
 function asFault(url: string, signal: AbortSignal | undefined): (error: unknown) => never {
