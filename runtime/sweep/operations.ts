@@ -48,13 +48,12 @@ export async function openOperations(): Promise<Operations> {
     if (revision !== undefined) await mustRun(publish(path, revision));
     return path;
   };
-  const history = commits(site);
-  const [first, second, third] = history;
+  const { first, second, third, more, reverted } = commits(site);
   const empty = await base('empty', undefined);
   const one = await base('one', empty, first);
   const two = await base('two', one, second);
   let many = two;
-  for (const [index, revision] of history.slice(3).entries()) many = await base(`many-${index}`, many, revision);
+  for (const [index, revision] of more.entries()) many = await base(`many-${index}`, many, revision);
   const stored = (name: string, basePath: string, argv: (statePath: string) => readonly string[]) =>
     storeOperation({ name, basePath, argv });
   const gc = (statePath: string) => [
@@ -64,15 +63,24 @@ export async function openOperations(): Promise<Operations> {
     stored('first build', empty, (state) => publish(state, first)),
     stored('build of changed images', one, (state) => publish(state, second)),
     stored('publish of a command line', two, (state) => publish(state, third)),
-    stored('revert', two, (state) => publish(state, first)),
+    stored('revert', two, (state) => publish(state, reverted)),
     stored('gc', many, gc),
     leaseOperation('lease write', await base('leases', undefined), (state) => [leases, join(state, 'leases'), '12']),
   ];
   return { all: await Promise.all(all), folder: site.folder, remove: site.remove };
 }
 
+interface Commits {
+  readonly first: string;
+  readonly second: string;
+  readonly third: string;
+  readonly more: readonly string[];
+  /** What undoes the second. */
+  readonly reverted: string;
+}
+
 /** Begin, other bytes in half of the images, another command line, and four more with other bytes in one image. */
-function commits(site: SmallSite): readonly [string, string, string, ...string[]] {
+function commits(site: SmallSite): Commits {
   const put = (round: number, index: number) => {
     site.write(`images/image-${index}/image.yaml`, imageText('quiet'));
     site.write(`images/image-${index}/kernel`, `kernel ${index} `.repeat(200));
@@ -82,13 +90,17 @@ function commits(site: SmallSite): readonly [string, string, string, ...string[]
   const first = site.commit('first');
   for (let index = 0; index < imageCount / 2; index++) put(2, index);
   const second = site.commit('second');
+  site.git('checkout', '--quiet', '-b', 'reverted');
+  site.git('revert', '--no-edit', 'HEAD');
+  const reverted = site.git('rev-parse', 'HEAD');
+  site.git('checkout', '--quiet', '-');
   site.write('images/image-0/image.yaml', imageText('debug'));
   const third = site.commit('third');
   const more = [3, 4, 5, 6].map((round) => {
     put(round, 0);
     return site.commit(`round ${round}`);
   });
-  return [first, second, third, ...more];
+  return { first, second, third, more, reverted };
 }
 
 async function mustRun(argv: readonly string[]): Promise<void> {
