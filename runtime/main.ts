@@ -19,6 +19,7 @@ import { openSteering } from './steering.ts';
 import { Seeder } from './swarm/seeder.ts';
 import { systemdNotifier } from './systemd/notifier.ts';
 import { createTracker } from './tracker/http.ts';
+import { watchStore } from './watch-store.ts';
 import { openWatching } from './watching.ts';
 
 /**
@@ -81,7 +82,8 @@ async function compose(here: Here): Promise<readonly Component[]> {
     ...{ follower, watching, sockets, collector, steering, drain },
   };
   const answering = [...listeners(here, parts), ...openNotifier(here, changes)];
-  return [...sockets.components, seeder, ...answering, table, reconciler, follower, watching.component, drain];
+  const following = [reconciler, watchStore(here.store.path, reconciler.ring), follower, watching.component];
+  return [...sockets.components, seeder, ...answering, table, ...following, drain];
 }
 
 /** For a service manager, where one started this. */

@@ -33,6 +33,11 @@ export function diff(desired: DesiredState, observed: ObservedState): readonly A
   ];
 }
 
+/** Whether an action brings something new, rather than ending what is no longer wanted. */
+export function isBringing({ kind }: Action): boolean {
+  return kind === 'verify' || kind === 'seed' || kind === 'publish-menu';
+}
+
 /** What is served after an action was carried out. */
 export function after(observed: ObservedState, action: Action): ObservedState {
   const verified = new Map(observed.verified);

@@ -7,7 +7,7 @@ import type { Component } from '../component.ts';
 import type { Log } from '../log.ts';
 import { apply, type Effects } from './apply.ts';
 import { desiredState, type ObservedState, type OlderRelease } from './desired.ts';
-import { after, diff } from './diff.ts';
+import { type Action, after, diff, isBringing } from './diff.ts';
 import { nothingObserved, type Observable, observe } from './observe.ts';
 
 export interface ReconcilerOptions {
@@ -91,10 +91,20 @@ export function openReconciler(options: ReconcilerOptions): Reconciler {
     }
   }
 
+  /**
+   * In two halves: which old bundles are in use is looked at after the menu was replaced. Until then boots began with
+   * the old one, and what they were sent to must not go.
+   */
   async function carryOut(kept: readonly OlderRelease[]): Promise<void> {
+    const desired = desiredState(loaded?.menu, kept);
+    await half((state) => diff(desired, state).filter(isBringing));
+    await half((state) => diff(desired, state));
+  }
+
+  async function half(actionsFor: (state: ObservedState) => readonly Action[]): Promise<void> {
     const state = observe(observed, options.observable);
     const effects = { ...options.effects, publishMenu };
-    await apply(diff(desiredState(loaded?.menu, kept), state), state, { effects, onStep, log: options.log });
+    await apply(actionsFor(state), state, { effects, onStep, log: options.log });
   }
 
   const wantedReleases = () => (options.olderReleases?.() ?? []).filter(({ catalog }) => !unusable.has(catalog));
