@@ -20,7 +20,8 @@ export async function trustedKeys(
   const existing = await readFile(path, 'utf8').catch(() => undefined);
   if (existing !== undefined) return [parsePublicKey(existing)];
   try {
-    const { publicKey, secretKeyPath } = await askChild(keygen);
+    const { publicKey, secretKeyPath, faults } = await askChild(keygen);
+    if (publicKey === undefined) throw new Error(`the builder says ${JSON.stringify(faults)}`);
     log.warn({ publicKey, secretKeyPath }, 'made a key pair: put the public key into trust.publicKeys');
     return [parsePublicKey(String(publicKey))];
   } catch (cause) {

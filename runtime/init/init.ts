@@ -85,8 +85,9 @@ async function packageFile(directory: string, name: string): Promise<Readonly<Re
   );
   let version = asked ?? own.version;
   if (asked?.startsWith('file:') && asked.endsWith('.tgz')) {
-    const tarball = basename(asked);
-    await copyFile(join(installer, asked.slice('file:'.length)), join(directory, tarball));
+    const path = asked.slice('file:'.length);
+    const tarball = basename(path);
+    await copyFile(join(installer, path), join(directory, tarball));
     version = `file:${tarball}`;
   }
   const content = { name, private: true, dependencies: { [own.name]: version } };
