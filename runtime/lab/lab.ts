@@ -7,6 +7,7 @@ import { filesOf, parseManifest } from '#bundle/manifest.ts';
 import { openStore } from '#store/local.ts';
 import type { Status, StatusNode } from '../dashboard/view.ts';
 import { askSocket } from '../http/ask-socket.ts';
+import { controlSocketPath } from '../state-lock.ts';
 import { kvmWorks } from './acceleration.ts';
 import { directBoot } from './direct-boot.ts';
 import { type LabPlace, takePlace } from './leftovers.ts';
@@ -153,6 +154,10 @@ export async function waitReady(
     if (status) options.onStatus?.(status);
     if (status?.ready && status.revision === options.revision) return status;
     const fault = status?.faults[0];
+    if (status?.refused && fault?.code === 'HISTORY_REWRITTEN') {
+      await acceptHistory(lab);
+      continue;
+    }
     if (!fault || status?.building) faultSinceMs = performance.now();
     // A catalog of an older version of this program cannot be read until a new one is published.
     if (fault && (status?.refused || performance.now() - faultSinceMs > faultPatienceMs)) {
@@ -162,6 +167,13 @@ export async function waitReady(
     }
     await sleep(300);
   }
+}
+
+/** The lab's state outlives the repositories that it shows, and an amended commit is what one tries in it. */
+async function acceptHistory({ statePath }: Lab): Promise<void> {
+  // What was refused may be gone in the same moment: the next round sees.
+  await askSocket(controlSocketPath(statePath), '/v1/accept-history', { body: '{}' }).catch(() => undefined);
+  await sleep(300);
 }
 
 /** The bootstrap's own kernel and initramfs are what KVM is tried with. */

@@ -6,12 +6,13 @@ import { askSocket } from '../http/ask-socket.ts';
 import { type Lab, openLab, waitReady } from './lab.ts';
 import { writeLargeImages } from './large-images.ts';
 import { nodeMac } from './machine.ts';
-import { limitLink, openLink } from './network.ts';
+import { inside, limitLink, openLink } from './network.ts';
 import type { LabNode } from './node.ts';
 import { statusSocket } from './overlay.ts';
+import { runCommand } from './run-command.ts';
 import { shows } from './shows.ts';
 import { makeTestSite, type TestSite } from './test-site.ts';
-import { untilNode } from './until.ts';
+import { until, untilNode } from './until.ts';
 
 /**
  * More of the node, for `npm run test:all`: command lines, memory, breakpoints, the menu's shell, UEFI, and what is
@@ -20,7 +21,7 @@ import { untilNode } from './until.ts';
 const statePath = fileURLToPath(new URL('../../.boottorrent-test', import.meta.url));
 const direct = { firmware: 'direct', memoryMiB: 768 } as const;
 const [kexec, large, tooLarge, broken, killed, menu, uefi, uefiGuest] = [1, 2, 3, 4, 5, 6, 7, 8] as const;
-const [off, again, failing] = [9, 10, 11] as const;
+const [off, again, failing, screen] = [9, 10, 11, 12] as const;
 const breakpoints = ['net', 'ticket', 'download', 'verify', 'load', 'execute'] as const;
 
 const groups: readonly (readonly [number, string, string?])[] = [
@@ -34,6 +35,7 @@ const groups: readonly (readonly [number, string, string?])[] = [
   [off, 'report-off'],
   [again, 'report-again'],
   [failing, 'report-failing'],
+  [screen, 'memtest-vga'],
 ];
 
 /** Every character that some shell, boot loader or parser treats in its own way. */
@@ -46,6 +48,7 @@ describe.runIf(process.env.BT_TEST === 'all')('the node', () => {
   beforeAll(async () => {
     site = makeTestSite();
     site.write('images/memtest-uefi/image.yaml', memtestUefi);
+    site.write('images/memtest-vga/image.yaml', memtestVga);
     writeReport(site, 'report-off', (text) => text.replace('then: stay', 'then: poweroff'));
     writeReport(site, 'report-again', (text) => text.replace('then: stay', 'then: reboot'));
     writeReport(site, 'report-failing', (text) => text);
@@ -186,6 +189,18 @@ describe.runIf(process.env.BT_TEST === 'all')('the node', () => {
     expect(await lab.statusOf(node)).toMatchObject({ image: 'memtest-uefi', phase: 'up' });
   });
 
+  it('qemu: the screen of a virtual machine is reachable by VNC', async () => {
+    const node = await lab.powerOn({ ...direct, memoryMiB: 1024, index: screen });
+    const { address } = await untilNode(lab, node, ({ phase }) => phase === 'up');
+    // RFC 6143 §7.1, 7.3: version, security type 1 (none), shared; the answer ends in the screen's width and height.
+    const talk = `exec 3<>/dev/tcp/${address}/5900; printf 'RFB 003.008\\n\\001\\001' >&3; head -c 22 <&3 | od -An -v -tx1`;
+    const say = () => runCommand(inside(lab.network.server, ['bash', '-c', talk])).catch(() => '');
+    const said = (await until(say, (text) => text.length > 40)).replace(/\s/g, '');
+    expect(said.slice(0, 24)).toBe(Buffer.from('RFB 003.008\n').toString('hex'));
+    expect(Number.parseInt(said.slice(36, 40), 16)).toBeGreaterThanOrEqual(640);
+    expect(Number.parseInt(said.slice(40, 44), 16)).toBeGreaterThanOrEqual(350);
+  });
+
   async function answerOf(node: LabNode): Promise<NodeAnswer> {
     return JSON.parse(await askSocket(statusSocket(lab.statePath), `/v1/nodes/${node.mac}`)) as NodeAnswer;
   }
@@ -212,6 +227,13 @@ source:
   files:
     file: { package: memtest86+, suite: trixie, path: boot/memtest86+x64.efi }
 `;
+
+const memtestVga = memtestUefi
+  .replace('with UEFI', 'with a screen')
+  .replace('firmware: uefi', 'firmware: bios\n  display: vga')
+  .replace(', -append, "console=ttyS0,115200"', '')
+  .replace('memtest86+x64.efi]', 'memtest86+x64.bin]')
+  .replace('boot/memtest86+x64.efi', 'boot/memtest86+x64.bin');
 
 function withGroups(config: string): string {
   const lines = groups.map(([index, image, extra]) => {
