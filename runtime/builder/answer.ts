@@ -63,7 +63,10 @@ async function argumentsOf(
       return ['gc', ...place, '--in-use', path, ...keep, ...(request.dryRun ? ['--dry-run'] : [])];
     }
     case 'publish':
-      return ['publish', ...place, ...(await repositoryOf(request.revision, options))];
+      return [
+        ...['publish', ...place, ...(await repositoryOf(request.revision, options))],
+        ...(request.acceptHistory ? ['--accept-history'] : []),
+      ];
   }
 }
 

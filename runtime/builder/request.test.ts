@@ -4,7 +4,7 @@ import { type BuildRequest, formatRequest, parseRequest, requestOf } from './req
 
 const revision = 'a'.repeat(40) as never;
 const requests: readonly BuildRequest[] = [
-  { verb: 'publish', revision },
+  { verb: 'publish', revision, acceptHistory: true },
   { verb: 'keygen' },
   { verb: 'gc', inUse: '[]', keep: 5, dryRun: true },
 ];
@@ -15,16 +15,29 @@ it.each(requests)('parseRequest() reads back $verb', (request) => {
 });
 
 it.each([
-  ...['', 'null', '[]', '{}', '{"verb":"run"}', '{"verb":"publish"}', '{"verb":"publish","revision":"HEAD"}'],
-  ...['{"verb":"publish","revision":"--help"}', '{"verb":"keygen","state":"/etc"}', '{"verb":"gc"}'],
-  `{"verb":"publish","revision":"${'a'.repeat(40)}","repository":"/tmp/evil"}`,
+  ...[
+    '',
+    'null',
+    '[]',
+    '{}',
+    '{"verb":"run"}',
+    '{"verb":"publish"}',
+    '{"verb":"publish","revision":"HEAD","acceptHistory":false}',
+  ],
+  ...[
+    '{"verb":"publish","revision":"--help","acceptHistory":false}',
+    '{"verb":"keygen","state":"/etc"}',
+    '{"verb":"gc"}',
+  ],
+  `{"verb":"publish","revision":"${'a'.repeat(40)}","acceptHistory":false,"repository":"/tmp/evil"}`,
 ])('parseRequest() refuses %s', (text) => {
   expect(() => parseRequest(text)).toThrow(Fault);
 });
 
 it('requestOf() takes nothing but the revision from the arguments', async () => {
   const argv = ['publish', '--config', '/c', '--repository', '/evil', '--revision', revision, '--json'];
-  expect(await requestOf(argv, noFile)).toEqual({ verb: 'publish', revision });
+  expect(await requestOf(argv, noFile)).toEqual({ verb: 'publish', revision, acceptHistory: false });
+  expect(await requestOf([...argv, '--accept-history'], noFile)).toMatchObject({ acceptHistory: true });
   expect(await requestOf(['keygen', '--state', '/s', '--json'], noFile)).toEqual({ verb: 'keygen' });
   expect(await requestOf(['gc', '--in-use', '/f'], async (path) => `text of ${path}`)).toEqual({
     verb: 'gc',

@@ -3,7 +3,8 @@ import { Fault } from '#bundle/fault.ts';
 
 /** What the daemon may ask of the builder of an installed site. Everything else the builder knows itself. */
 export type BuildRequest =
-  | { readonly verb: 'publish'; readonly revision: Revision }
+  /** `acceptHistory`: the operator has accepted that it does not follow on what is published. */
+  | { readonly verb: 'publish'; readonly revision: Revision; readonly acceptHistory: boolean }
   | { readonly verb: 'keygen' }
   /** `inUse`: the text of the file that `gc --in-use` takes; `keep` absent: what the site says. */
   | { readonly verb: 'gc'; readonly inUse: string; readonly keep?: number; readonly dryRun: boolean };
@@ -20,8 +21,10 @@ export function parseRequest(text: string): BuildRequest {
   const value = parseJson(text);
   const keys = Object.keys(value).toSorted().join();
   if (value.verb === 'keygen' && keys === 'verb') return { verb: 'keygen' };
-  if (value.verb === 'publish' && keys === 'revision,verb' && typeof value.revision === 'string') {
-    return { verb: 'publish', revision: parseRevision(value.revision) };
+  const { verb, revision, acceptHistory } = value;
+  const isPublish = verb === 'publish' && keys === 'acceptHistory,revision,verb';
+  if (isPublish && typeof revision === 'string' && typeof acceptHistory === 'boolean') {
+    return { verb, revision: parseRevision(revision), acceptHistory };
   }
   if (value.verb === 'gc' && /^dryRun,inUse,(keep,)?verb$/.test(keys)) return collection(value);
   throw invalid('expected publish with a revision, keygen, or gc');
@@ -39,8 +42,10 @@ export async function requestOf(
   const [verb] = argv;
   const optionOf = (option: string) => argv[argv.indexOf(option) + 1] ?? '';
   if (verb === 'keygen') return { verb };
-  if (verb === 'publish' && argv.includes('--revision'))
-    return { verb, revision: parseRevision(optionOf('--revision')) };
+  if (verb === 'publish' && argv.includes('--revision')) {
+    const acceptHistory = argv.includes('--accept-history');
+    return { verb, revision: parseRevision(optionOf('--revision')), acceptHistory };
+  }
   if (verb === 'gc' && argv.includes('--in-use')) {
     const keep = argv.includes('--keep') ? { keep: Number(optionOf('--keep')) } : {};
     return { verb, inUse: await readFile(optionOf('--in-use')), ...keep, dryRun: argv.includes('--dry-run') };
