@@ -8,6 +8,11 @@ export function isPrivate(address: string): boolean {
   return privateNetworks.check(address, isIP(address) === 6 ? 'ipv6' : 'ipv4');
 }
 
+/** Whether it is an address of one link: clouds give machines their secrets from there. */
+export function isLinkLocal(address: string): boolean {
+  return isIP(address) !== 0 && linkLocal.check(address, isIP(address) === 6 ? 'ipv6' : 'ipv4');
+}
+
 /** A lookup that resolves names as usual, and refuses before the connection when any of the addresses is private. */
 export function publicLookup(refuse: (host: string) => Fault): LookupFunction {
   return (host, options, callback) => {
@@ -26,6 +31,9 @@ export function hostOf(url: URL): string {
 }
 
 const privateNetworks = listPrivate();
+const linkLocal = new BlockList();
+linkLocal.addSubnet('169.254.0.0', 16, 'ipv4');
+linkLocal.addSubnet('fe80::', 10, 'ipv6');
 
 /** IANA's special-purpose registries (RFC 6890). */
 function listPrivate(): BlockList {

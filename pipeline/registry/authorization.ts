@@ -57,7 +57,9 @@ async function fetchToken(
 ): Promise<string> {
   const url = URL.canParse(realm) ? new URL(realm) : undefined;
   if (!url || (home.protocol === 'https:' && url.protocol !== 'https:')) {
-    throw new Fault('REGISTRY_REFUSED', `Cannot ask for a token of ${home.host}: the registry names no https address`);
+    throw new Fault('REGISTRY_REFUSED', `Cannot ask for a token of ${home.host}: the registry names no https address`, {
+      hint: 'Correct the realm in the configuration of the registry',
+    });
   }
   if (service !== undefined) url.searchParams.set('service', service);
   url.searchParams.set('scope', `repository:${reference.repository}:${access === 'push' ? 'pull,push' : 'pull'}`);
@@ -69,7 +71,9 @@ async function fetchToken(
   }
   const token = tokenIn((await readBody(answer, { limits, limitBytes: tokenLimitBytes })).toString());
   if (token === undefined)
-    throw new Fault('REGISTRY_FAILED', `Cannot read the token of ${showUrl(url)}: there is none`);
+    throw new Fault('REGISTRY_FAILED', `Cannot read the token of ${showUrl(url)}: there is none`, {
+      hint: 'Look into the log of the server that gives tokens',
+    });
   return token;
 }
 

@@ -85,8 +85,12 @@ export function openSession(options: RegistryOptions): Session {
     if (status === 401 || status === 403) return denied(reference, reason, credentials);
     const what = showUrl(answer.url);
     if (status === 404)
-      return new Fault('REGISTRY_NOT_FOUND', `Cannot get ${what}: the registry has it not (${reason})`);
-    return new Fault('REGISTRY_FAILED', `Cannot use ${what}: the registry says ${reason}`);
+      return new Fault('REGISTRY_NOT_FOUND', `Cannot get ${what}: the registry has it not (${reason})`, {
+        hint: 'Push it, or correct the name, the tag or the digest',
+      });
+    return new Fault('REGISTRY_FAILED', `Cannot use ${what}: the registry says ${reason}`, {
+      hint: 'Look into the log of the registry, and try again later',
+    });
   }
 
   const url = (path: string) => new URL(`/v2/${reference.repository}/${path}`, home);

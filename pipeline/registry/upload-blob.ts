@@ -79,5 +79,7 @@ function locationOf(answer: Answer, otherwise?: URL): URL {
   const { location } = answer.headers;
   if (location !== undefined && URL.canParse(location, answer.url.href)) return new URL(location, answer.url);
   if (location === undefined && otherwise) return otherwise;
-  throw new Fault('REGISTRY_FAILED', `Cannot upload to ${showUrl(answer.url)}: the registry does not say where`);
+  throw new Fault('REGISTRY_FAILED', `Cannot upload to ${showUrl(answer.url)}: the registry does not say where`, {
+    hint: 'Look at the proxy before the registry: it must pass Location on',
+  });
 }

@@ -3,7 +3,7 @@ import { Agent as HttpsAgent, request as requestHttps } from 'node:https';
 import { isIP, type LookupFunction } from 'node:net';
 import { pipeline, type Readable } from 'node:stream';
 import { Fault } from '#bundle/fault.ts';
-import { hostOf, isPrivate, publicLookup } from '../network/private-address.ts';
+import { hostOf, isLinkLocal, isPrivate, publicLookup } from '../network/private-address.ts';
 import { type RegistryLimits, redirectLimit } from './limits.ts';
 
 export interface Call {
@@ -52,8 +52,9 @@ export function openWire(options: WireOptions): Wire {
 
   async function exchange(call: Call): Promise<Answer> {
     const { url } = call;
-    const mayBePrivate = homeIsPrivate || allowedHosts.includes(hostOf(url));
-    refuseUnfit(url, mayBePrivate);
+    const isAllowed = allowedHosts.includes(hostOf(url));
+    const mayBePrivate = homeIsPrivate || isAllowed;
+    refuseUnfit(url, { mayBePrivate, isAllowed });
     const message = await request(call, agents.of(url, mayBePrivate), options).catch(asFault(url, options.signal));
     if (url.host === home.host && isPrivate(message.socket.remoteAddress ?? '')) homeIsPrivate = true;
     return { status: message.statusCode ?? 0, headers: message.headers, url, method: call.method, message };
@@ -69,7 +70,7 @@ export function openWire(options: WireOptions): Wire {
         discard(answer);
         call = { ...call, url: target, headers: headersFor(target, call) };
       }
-      throw new Fault('REGISTRY_REFUSED', `Cannot get ${showUrl(first.url)}: more than ${redirectLimit} redirects`);
+      throw refused(first.url, `more than ${redirectLimit} redirects`);
     },
     close: agents.close,
   };
@@ -101,15 +102,19 @@ function headersFor(target: URL, { url, headers = {} }: Call): Readonly<Record<s
   return Object.fromEntries(Object.entries(headers).filter(([name]) => name !== 'authorization'));
 }
 
-function refuseUnfit(url: URL, mayBePrivate: boolean): void {
+/** Even a private registry must not lead to where a cloud keeps its secrets. */
+function refuseUnfit(url: URL, { mayBePrivate, isAllowed }: { mayBePrivate: boolean; isAllowed: boolean }): void {
   const host = hostOf(url);
   if (url.protocol !== 'https:' && url.protocol !== 'http:') throw refused(url, 'only http and https are spoken');
   if (url.username !== '' || url.password !== '') throw refused(url, 'a password stands in its address');
+  if (!isAllowed && isLinkLocal(host)) throw privateFault(host);
   if (!mayBePrivate && isIP(host) !== 0 && isPrivate(host)) throw privateFault(host);
 }
 
 function refused(url: URL, reason: string): Fault {
-  return new Fault('REGISTRY_REFUSED', `Cannot use ${showUrl(url)}: ${reason}`);
+  return new Fault('REGISTRY_REFUSED', `Cannot use ${showUrl(url)}: ${reason}`, {
+    hint: 'Look at what the registry, or the proxy before it, sends clients to',
+  });
 }
 
 function privateFault(host: string): Fault {
