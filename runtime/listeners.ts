@@ -52,7 +52,11 @@ export function listeners(here: Here, parts: Parts): readonly Component[] {
   const status = answersForPeople(here, parts);
   const onBusy = ({ code, message }: Fault, from: string) => options.log.warn({ code, address: from }, message);
   return [
-    listener('boot-http', bootListener({ answers: answersForNodes(here, parts), blobsPath, onBusy }), boot),
+    listener(
+      'boot-http',
+      bootListener({ answers: answersForNodes(here, parts), blobsPath, onBusy, onAnswer: parts.metrics.answered }),
+      boot,
+    ),
     listener('status-http', statusListener(status), parseListenAddress(site.network.status)),
     control(here, { ...parts, status }),
   ];
@@ -94,12 +98,13 @@ function answersForNodes({ store }: Here, parts: Parts): BootAnswers {
 }
 
 /** What people and scrapers ask for. */
-function answersForPeople({ site }: Here, parts: Parts): StatusAnswers {
-  const { table, metrics, changes, serving, reconciler, follower, watching, sockets, drain } = parts;
+function answersForPeople({ site, store }: Here, parts: Parts): StatusAnswers {
+  const { table, metrics, changes, serving, reconciler, follower, watching, sockets, drain, collector } = parts;
   return statusAnswers({
     ...{ site: site.site, table, changes, metrics, served: serving.current, conditions: follower.conditions },
     suspendedSince: parts.steering.suspendedSince,
     ...{ reconciler, gitTrouble: watching.trouble, dhcpIgnored: sockets.ignored, now },
     isDraining: drain.isDraining,
+    ...{ gitSuccessMs: watching.successMs, storeBytes: () => collector.last()?.keptBytes, storePath: store.path },
   });
 }

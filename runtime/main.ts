@@ -9,7 +9,7 @@ import { type Drain, openDrain } from './drain.ts';
 import { openCollectorOf, openFollowerOf, openReconcilerOf, openServingOf } from './following.ts';
 import { type Here, openHere, type RuntimeOptions } from './here.ts';
 import { listeners } from './listeners.ts';
-import { openMetrics } from './metrics.ts';
+import { type Metrics, openMetrics } from './metrics.ts';
 import { type NodeTable, openNodeTable } from './node-table.ts';
 import { openOrders } from './orders.ts';
 import { openSockets } from './packet-servers.ts';
@@ -54,6 +54,7 @@ async function compose(here: Here): Promise<readonly Component[]> {
   };
   const table: NodeTable = openNodeTable({
     ...{ path: join(here.options.statePath, 'nodes.db'), now, log: here.options.log, onEvent, onSilence: changes.tell },
+    onChange: metrics.changed,
     ...{ menu: () => serving.current().menu, older: (catalog) => reconciler.older(catalog) },
     newSession: () => parseSessionId(randomBytes(16).toString('hex')),
   });
@@ -62,7 +63,7 @@ async function compose(here: Here): Promise<readonly Component[]> {
   const tracker = openTracker(here, { table, emit, seeder });
   const drain = openDrainOf(here, table);
   const serving = openServingOf(here, seeder);
-  const recorder = await openRecorderOf(here);
+  const recorder = await openRecorderOf(here, metrics);
   const onMenu = ({ catalog }: Menu) => {
     changes.tell();
     // What the follower publishes it records itself, with the time that it took.
@@ -93,8 +94,8 @@ function openNotifier({ options, address, site }: Here, changes: Changes): reado
   return systemdNotifier({ environment, pid, log, changes, boot, controlSocket: controlSocketPath(statePath) });
 }
 
-function openRecorderOf({ options: { statePath, log }, mirror }: Here): Promise<Recorder> {
-  return openRecorder({ statePath, mirrorPath: mirror.path, log, now });
+function openRecorderOf({ options: { statePath, log }, mirror }: Here, metrics: Metrics): Promise<Recorder> {
+  return openRecorder({ statePath, mirrorPath: mirror.path, log, now, onRecord: metrics.recorded });
 }
 
 function openDrainOf({ options: { log } }: Here, { nodes }: NodeTable): Drain {

@@ -1,30 +1,85 @@
-import { Counter, Gauge, Registry } from 'prom-client';
+import { monitorEventLoopDelay } from 'node:perf_hooks';
 import type { BootEvent } from './boot/event.ts';
-import { countPhases } from './boot/nodes.ts';
-import type { BootSession } from './boot/session.ts';
-import type { Status } from './dashboard/view.ts';
+import type { SessionChange } from './boot/nodes.ts';
+import { currentPhase } from './boot/session.ts';
+import { type Gauges, openGauges, setGauges } from './metrics-gauges.ts';
+import { counterIn, type Family, gaugeIn, newRegistry } from './metrics-registry.ts';
+import type { Result } from './reconcile/outcome.ts';
 
-/** Numbers for Prometheus. Labels are closed sets: nothing that a node says becomes one. */
+/** Numbers for Prometheus. Labels are closed sets: nothing that a node says becomes one. `metrics.md` lists them all. */
 export interface Metrics {
   count(event: BootEvent): void;
+  /** Takes in that a session has begun or come to another phase. */
+  changed(change: SessionChange): void;
+  /** Takes in what became of a revision. @param seconds absent: something else published it */
+  recorded(result: Result, seconds: number | undefined): void;
+  /** Takes in an answer of the boot listener. @param route as the table has it */
+  answered(route: string, status: number): void;
   /** @param sources what gauges are made from at each scrape */
-  render(sources: MetricsSources): Promise<{ readonly type: string; readonly text: string }>;
-}
-
-export interface MetricsSources {
-  readonly status: Status;
-  readonly sessions: readonly BootSession[];
-  /** DHCP packets ignored since the start, by reason. */
-  readonly ignored: Readonly<Record<string, number>>;
+  render(sources: Gauges): Promise<{ readonly type: string; readonly text: string }>;
+  /** Every metric that there is. */
+  families(): Promise<readonly Family[]>;
 }
 
 export function openMetrics(): Metrics {
-  const registers = [new Registry()];
-  const counter = (name: string, help: string, labelNames: readonly string[] = []) =>
-    new Counter({ name: `boottorrent_${name}_total`, help, labelNames, registers });
-  const gauge = (name: string, help: string, labelNames: readonly string[] = []) =>
-    new Gauge({ name: `boottorrent_${name}`, help, labelNames, registers });
-  const dhcp = counter('dhcp_packets', 'DHCP packets that were answered', ['speaker', 'request', 'answer']);
+  const registry = newRegistry();
+  const counter = counterIn(registry);
+  const gauge = gaugeIn(registry);
+  const count = openEventCounters(counter);
+  const begun = counter('boots_begun', 'Boot sessions that began');
+  const boots = counter('boots', 'Boots that came to an end', ['result']);
+  const publishes = counter('publishes', 'Catalogs that were published, whoever did that');
+  const refusals = counter('refusals', 'Tries of a revision that were refused', ['retry']);
+  const took = gauge('last_publish_seconds', 'How long the newest publish took, from the revision to being served');
+  const http = counter('http_requests', 'Requests that the boot listener answered', ['route', 'status']);
+  const gauges = openGauges(gauge);
+  const lag = monitorEventLoopDelay({ resolution: 10 });
+  lag.enable();
+
+  return {
+    count,
+    changed({ before, after }) {
+      if (!after) return;
+      if (!before) begun.inc();
+      const result = currentPhase(after);
+      const isNews = !before || currentPhase(before) !== result;
+      if (isNews && (result === 'up' || result === 'failed' || result === 'ended')) boots.inc({ result });
+    },
+    recorded(result, seconds) {
+      if (result.kind === 'refused') return refusals.inc({ retry: result.retry });
+      publishes.inc();
+      if (seconds !== undefined) took.set(seconds);
+    },
+    answered: (route, status) => http.inc({ route, status: `${Math.floor(status / 100)}xx` }),
+    async render(sources) {
+      setGauges(gauges, sources, lagOf(lag));
+      return { type: registry.contentType, text: await registry.metrics() };
+    },
+    async families() {
+      const all = await registry.getMetricsAsJSON();
+      return all.map(({ name, help, type }) => ({ name, help, type: `${type}`, labels: registry.labelsOf(name) }));
+    },
+  };
+}
+
+/** Since the last scrape. */
+function lagOf(lag: ReturnType<typeof monitorEventLoopDelay>): {
+  readonly p50: number;
+  readonly p99: number;
+  readonly max: number;
+} {
+  const seconds = (nanoseconds: number) => (Number.isFinite(nanoseconds) ? nanoseconds / 1e9 : 0);
+  const found = { p50: seconds(lag.percentile(50)), p99: seconds(lag.percentile(99)), max: seconds(lag.max) };
+  lag.reset();
+  return found;
+}
+
+function openEventCounters(counter: ReturnType<typeof counterIn>): (event: BootEvent) => void {
+  const dhcp = counter('dhcp_packets', 'DHCP packets of nodes, by what they were answered', [
+    'speaker',
+    'request',
+    'answer',
+  ]);
   const tftp = counter('tftp_transfers', 'TFTP transfers', ['result']);
   const sent = counter('sent_bytes', 'Payload bytes sent to nodes', ['by']);
   const scripts = counter('boot_scripts', 'Boot scripts given');
@@ -32,62 +87,29 @@ export function openMetrics(): Metrics {
   const announces = counter('announces', 'Tracker announces answered');
   const reports = counter('reports', 'Boot reports taken', ['phase']);
   const overdue = counter('heartbeats_missing', 'Boots whose heartbeat did not come in time');
-  const ready = gauge('ready', '1 when a verified catalog is served');
-  const refused = gauge('revision_refused', '1 when the newest revision is not served');
-  const serial = gauge('catalog_serial', 'Serial of the served catalog');
-  const nodes = gauge('nodes', 'Nodes by the phase of their newest boot session', ['phase']);
-  const stalled = gauge('nodes_stalled', 'Nodes that say nothing though they should, by their last phase', ['phase']);
-  const fallenBack = gauge('nodes_fallen_back', 'Nodes that get an older release because the published one failed');
-  const ignored = gauge('dhcp_ignored', 'DHCP packets not answered, by reason', ['reason']);
-
-  function count(event: BootEvent): void {
+  return (event) => {
     switch (event.kind) {
       case 'dhcp':
-        dhcp.inc({ speaker: event.speaker, request: event.request, answer: event.answer });
-        return;
+        return dhcp.inc({ speaker: event.speaker, request: event.request, answer: event.answer });
       case 'tftp':
         tftp.inc({ result: event.result });
-        sent.inc({ by: 'tftp' }, event.sentBytes);
-        return;
+        return sent.inc({ by: 'tftp' }, event.sentBytes);
       case 'blob':
-        sent.inc({ by: 'http' }, event.sentBytes);
-        return;
+        return sent.inc({ by: 'http' }, event.sentBytes);
       case 'origin':
-        sent.inc({ by: 'origin' }, event.sentBytes);
-        return;
+        return sent.inc({ by: 'origin' }, event.sentBytes);
       case 'script':
-        scripts.inc();
-        return;
+        return scripts.inc();
       case 'ticket':
-        tickets.inc();
-        return;
+        return tickets.inc();
       case 'announce':
-        announces.inc();
-        return;
+        return announces.inc();
       case 'report':
-        reports.inc({ phase: event.report.phase });
-        return;
+        return reports.inc({ phase: event.report.phase });
       case 'overdue':
-        overdue.inc();
-        return;
+        return overdue.inc();
       default:
-        event satisfies never;
+        return event satisfies never;
     }
-  }
-
-  async function render({ status, sessions, ignored: reasons }: MetricsSources) {
-    ready.set(status.ready ? 1 : 0);
-    refused.set(status.refused ? 1 : 0);
-    serial.set(status.serial ?? 0);
-    nodes.reset();
-    for (const [phase, number] of countPhases(sessions)) nodes.set({ phase }, number);
-    stalled.reset();
-    for (const node of status.nodes) if (node.stalledSinceMs !== undefined) stalled.inc({ phase: node.phase });
-    fallenBack.set(status.nodes.filter((node) => node.fallback).length);
-    ignored.reset();
-    for (const [reason, number] of Object.entries(reasons)) ignored.set({ reason }, number);
-    const [register = new Registry()] = registers;
-    return { type: register.contentType, text: await register.metrics() };
-  }
-  return { count, render };
+  };
 }

@@ -17,6 +17,8 @@ export interface NodeTableOptions {
   readonly newSession: () => SessionId;
   /** Told of every event. */
   readonly onEvent: (event: BootEvent) => void;
+  /** Told of every change of a session. */
+  readonly onChange: (change: SessionChange) => void;
   /** Called when a node has fallen silent, or speaks again. */
   readonly onSilence: () => void;
   readonly now: () => number;
@@ -42,6 +44,7 @@ export function openNodeTable(options: NodeTableOptions): NodeTable {
   const nodes = openNodes({ newSession, known: store.newest(), onChange });
 
   function onChange(change: SessionChange): void {
+    options.onChange(change);
     store.keepSession(change);
     offers.learn(change);
   }

@@ -11,6 +11,8 @@ export interface RecorderOptions {
   readonly mirrorPath: string;
   readonly log: Log;
   readonly now: () => number;
+  /** Told of each, repeated or not. */
+  readonly onRecord: (result: Result, seconds: number | undefined) => void;
 }
 
 /** Keeps what became of each revision. */
@@ -21,12 +23,14 @@ export interface Recorder {
   found(served: { readonly revision: Revision; readonly serial: number }): Promise<void>;
 }
 
-export async function openRecorder({ statePath, mirrorPath, log, now }: RecorderOptions): Promise<Recorder> {
+export async function openRecorder(options: RecorderOptions): Promise<Recorder> {
+  const { statePath, mirrorPath, log, now } = options;
   const history = await openHistory(historyPath(statePath), log);
 
   async function record(result: Result, seconds?: number): Promise<void> {
     const commit = result.revision && (await readCommitSummary(mirrorPath, result.revision));
     const known = { ...(commit && { commit }), ...(seconds !== undefined && { seconds }) };
+    options.onRecord(result, seconds);
     await history.add(historyEvent({ result, atMs: now(), ...known }));
   }
   return {

@@ -1,11 +1,15 @@
+import { statfs } from 'node:fs/promises';
 import type { BootReport } from '#bundle/boot-report.ts';
 import type { Mac } from '#bundle/digest.ts';
 import type { Fault } from '#bundle/fault.ts';
+import { stalledSinceMs } from './boot/phases.ts';
+import type { BootSession } from './boot/session.ts';
 import type { Changes } from './changes.ts';
 import { page } from './dashboard/page.ts';
 import { type NodeAnswer, nodeView, nodeViews, type Status, statusView } from './dashboard/view.ts';
 import type { StatusAnswers } from './http/status-listener.ts';
 import type { Metrics } from './metrics.ts';
+import type { Gauges } from './metrics-gauges.ts';
 import type { NodeTable } from './node-table.ts';
 import type { Reconciler } from './reconcile/loop.ts';
 import type { Conditions, ShownFault } from './reconcile/outcome.ts';
@@ -26,22 +30,50 @@ export interface StatusAnswersOptions {
   readonly gitTrouble: () => Fault | undefined;
   readonly dhcpIgnored: () => Readonly<Record<string, number>>;
   readonly isDraining: () => boolean;
+  /** When the repository was asked with success last. */
+  readonly gitSuccessMs: () => number | undefined;
+  /** What garbage collection left. */
+  readonly storeBytes: () => number | undefined;
+  readonly storePath: string;
   readonly now: () => number;
 }
 
 /** What people and scrapers ask for: folds over the same boot events that everything else is. */
 export function statusAnswers(options: StatusAnswersOptions): StatusAnswers {
   const { table, metrics, changes } = options;
-  const status = () => currentStatus(options);
-  const sessions = () => table.nodes.list();
+  const status = () => currentStatus(options, table.nodes.list());
   return {
     status,
     nodes: () => ({ nowMs: options.now(), nodes: status().nodes }),
     node: (mac) => nodeAnswer(options, mac),
     page,
     subscribe: changes.subscribe,
-    metrics: () => metrics.render({ status: status(), sessions: sessions(), ignored: options.dhcpIgnored() }),
+    metrics: async () => metrics.render(await gauges(options)),
   };
+}
+
+/** Without a view of each node: ten thousand of them take longer than a scrape should. */
+async function gauges(options: StatusAnswersOptions): Promise<Gauges> {
+  const { table, reconciler, now, gitSuccessMs, storeBytes } = options;
+  const { verified, draining } = reconciler.observed();
+  const sessions = table.nodes.list();
+  const nowMs = now();
+  const sizes = [...verified.values()].flatMap(({ files }) => files.map(({ sizeBytes }) => sizeBytes));
+  const [git, store] = [gitSuccessMs(), storeBytes()];
+  return {
+    ...{ status: currentStatus(options, []), sessions, isDraining: options.isDraining() },
+    stalled: sessions.filter((session) => stalledSinceMs(session, nowMs) !== undefined),
+    ...{ fallbackCount: table.offers.fallbacks().length, ignored: options.dhcpIgnored() },
+    served: { bundles: verified.size, draining: draining.size, bytes: sizes.reduce((sum, one) => sum + one, 0) },
+    ...(git !== undefined && { gitSuccessMs: git }),
+    ...(store !== undefined && { storeBytes: store }),
+    storeFreeBytes: await freeBytes(options.storePath),
+  };
+}
+
+async function freeBytes(path: string): Promise<number> {
+  const { bavail, bsize } = await statfs(path);
+  return bavail * bsize;
 }
 
 function nodeAnswer({ table, now }: StatusAnswersOptions, mac: Mac): NodeAnswer | undefined {
@@ -59,7 +91,7 @@ export function controlAnswers(answers: StatusAnswers, report: (report: BootRepo
   return { ...answers, report };
 }
 
-function currentStatus(options: StatusAnswersOptions): Status {
+function currentStatus(options: StatusAnswersOptions, sessions: readonly BootSession[]): Status {
   const { menu, needsRestart, trouble } = options.served();
   const { draining, verified } = options.reconciler.observed();
   const suspendedSince = options.suspendedSince();
@@ -71,7 +103,7 @@ function currentStatus(options: StatusAnswersOptions): Status {
     readiness: readiness(menu, options.reconciler.observed(), { isDraining: options.isDraining() }),
     troubles: troubles.flatMap((fault) => (fault ? [shown(fault)] : [])),
     draining: [...draining].map((manifest) => ({ name: verified.get(manifest)?.name ?? 'unknown', manifest })),
-    ...{ sessions: options.table.nodes.list(), fallbacks: options.table.offers.fallbacks() },
+    ...{ sessions, fallbacks: options.table.offers.fallbacks() },
   });
 }
 

@@ -8,6 +8,8 @@ import type { Follower } from './reconcile/follow.ts';
 export interface Watching {
   readonly component: Component;
   readonly trouble: () => Fault | undefined;
+  /** When it was asked with success last. */
+  readonly successMs: () => number | undefined;
   /** Asks the repository now. */
   poke(): void;
 }
@@ -17,11 +19,13 @@ export function openWatching(
   { follower, onTrouble }: { readonly follower: Follower; readonly onTrouble: () => void },
 ): Watching {
   let trouble: Fault | undefined;
+  let successMs: number | undefined;
   const component = watchRepository({
     ...{ mirror, pollMs: site.git.pollMs, log: options.log, random: () => Math.random() },
     ...(remote.local && { local: remote.local }),
     onRevision: (revision) => {
       trouble = undefined;
+      successMs = Date.now();
       follower.offer(revision);
     },
     onFault: (fault) => {
@@ -29,5 +33,5 @@ export function openWatching(
       onTrouble();
     },
   });
-  return { component, trouble: () => trouble, poke: component.poke };
+  return { component, trouble: () => trouble, successMs: () => successMs, poke: component.poke };
 }

@@ -23,6 +23,8 @@ export interface BootListenerOptions {
   readonly answers: BootAnswers;
   /** Told of what cannot be answered now, with the address that asked. */
   readonly onBusy?: (fault: Fault, address: string) => void;
+  /** Told of each answer, with its route as the table has it. */
+  readonly onAnswer?: (route: string, status: number) => void;
   /** Folder that holds every blob. */
   readonly blobsPath: string;
 }
@@ -35,7 +37,7 @@ const rate = { perSecond: 20, burst: 200 } as const;
  * The listener for nodes: a closed table of routes, all read-only but the report, which is small and changes nothing
  * but what is shown, and what the same node gets next.
  */
-export function bootListener({ answers, blobsPath, onBusy }: BootListenerOptions): FastifyInstance {
+export function bootListener({ answers, blobsPath, onBusy, onAnswer }: BootListenerOptions): FastifyInstance {
   const app = fastify({ ...serverLimits, bodyLimit: reportLimitBytes, exposeHeadRoutes: false });
   app.register(fastifyStatic, { root: blobsPath, serve: false, etag: false, lastModified: false });
   app.removeAllContentTypeParsers();
@@ -46,6 +48,9 @@ export function bootListener({ answers, blobsPath, onBusy }: BootListenerOptions
     if (error instanceof Fault && reply.statusCode === 503) onBusy?.(error, addressOf(request));
   });
   limitRate(app);
+  app.addHook('onResponse', async (request, reply) => {
+    onAnswer?.(request.routeOptions.url ?? 'none', reply.statusCode);
+  });
   app.get('/boot/:mac/:file', (request, reply) => sendScript(request, { reply, answers }));
   app.route({
     method: ['GET', 'HEAD'],
