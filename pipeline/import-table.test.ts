@@ -35,7 +35,10 @@ const rules: readonly Rule[] = [
   // `npm pack` runs it, no program of ours.
   { files: /^runtime\/install\/pack\.ts$/, may: /./ },
   { files: /^pipeline\/bundle\//, may: /^pipeline\/bundle\// },
-  { files: /^pipeline\/definition\//, may: /^(pipeline\/(bundle|definition)\/|node:|yaml$|typebox|ajv)/ },
+  {
+    files: /^pipeline\/definition\//,
+    may: /^(pipeline\/(bundle|definition)\/|pipeline\/registry\/reference|node:|yaml$|typebox|ajv)/,
+  },
   {
     files: /^pipeline\/(store|source)\//,
     may: /^(pipeline\/(bundle|store|source|registry|network)\/|node:|tar-stream$|undici$)/,

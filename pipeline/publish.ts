@@ -15,6 +15,8 @@ export interface PublishOptions {
   readonly images: readonly ImageRelease[];
   readonly store: Store;
   readonly key: SecretKey;
+  /** What others published of this site and pushed to a registry; its blobs are in the store. Default: nothing. */
+  readonly elsewhere?: Published;
   /** The clock, in milliseconds since 1970. */
   readonly nowMs: number;
 }
@@ -29,8 +31,12 @@ export async function publish(
 ): Promise<{ readonly published: Published; readonly isNew: boolean }> {
   const { definitions, commit, store, key, nowMs } = options;
   const { site } = definitions.site;
-  const last = await store.readPublished();
-  if (last && (await isPublished(last, options))) return { published: last, isNew: false };
+  const here = await store.readPublished();
+  const last = newer(here, options.elsewhere);
+  if (last && (await isPublished(last, options))) {
+    if (last !== here) await store.publish(last);
+    return { published: last, isNew: false };
+  }
   const serial = nextSerial(last?.serial, nowMs);
   const catalog = Buffer.from(formatCatalog(catalogOf(options, serial)));
   if (catalog.length > catalogLimitBytes) {
@@ -49,6 +55,10 @@ export async function publish(
   };
   await store.publish(published);
   return { published, isNew: true };
+}
+
+function newer(here: Published | undefined, elsewhere: Published | undefined): Published | undefined {
+  return (elsewhere?.serial ?? 0) > (here?.serial ?? 0) ? elsewhere : here;
 }
 
 /** Rises even when the clock goes backwards, and after the state was lost, when nothing is known of the last one. */

@@ -84,7 +84,8 @@ export function openFollowerOf(
 ): Follower {
   const { options, mirror, site } = here;
   const place = ['--repository', mirror.path, '--directory', folderOf(here)];
-  const argv = [...options.builder, 'publish', ...options.builderOptions, ...place];
+  const verb = site.build === 'registry' ? 'pull' : 'publish';
+  const argv = [...options.builder, verb, ...options.builderOptions, ...place];
   return openFollower({
     async publish(revision, work) {
       const startedMs = now();

@@ -28,6 +28,8 @@ export async function openRecorder(options: RecorderOptions): Promise<Recorder> 
   const history = await openHistory(historyPath(statePath), log);
 
   async function record(result: Result, seconds?: number): Promise<void> {
+    // Nothing came of it yet.
+    if (result.kind === 'refused' && result.retry === 'waiting') return;
     const commit = result.revision && (await readCommitSummary(mirrorPath, result.revision));
     const known = { ...(commit && { commit }), ...(seconds !== undefined && { seconds }) };
     options.onRecord(result, seconds);

@@ -39,6 +39,7 @@ export function needsRestart(started: Site, commit: Site): readonly string[] {
   const fixed: Readonly<Record<string, (site: Site) => unknown>> = {
     git: (site) => site.git,
     store: (site) => site.store,
+    build: (site) => site.build,
     trust: (site) => site.trust,
     'network.interface': (site) => site.network.interface,
     'network.address': (site) => site.network.address,

@@ -19,6 +19,7 @@ test('readDefinitions() reads a sound commit with defaults filled in', async () 
       status: '127.0.0.1:8470',
     },
     store: { path: '.boottorrent/store' },
+    build: 'local',
     trust: { publicKeys: [] },
     bootstrap: { cmdline: 'console=tty0 console=ttyS0' },
     menu: { default: 'debian', timeoutMs: 10_000, shell: false },

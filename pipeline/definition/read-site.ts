@@ -28,7 +28,12 @@ export function readSite(file: string, text: string, overlay?: SiteOverlay): Rea
   const faults = check(source);
   if (faults.length > 0) return { document: source, faults };
   const written = source.value as SiteFile;
-  const more = [...dhcpFaults(written, source), ...groupFaults(written, source), ...keyFaults(written, source)];
+  const more = [
+    ...dhcpFaults(written, source),
+    ...groupFaults(written, source),
+    ...keyFaults(written, source),
+    ...registryFaults(written, source),
+  ];
   return more.length > 0
     ? { document: source, faults: more }
     : { value: { ...siteOf(written), ...suspension(written, source) }, document: source, faults: [] };
@@ -83,4 +88,23 @@ function keyFaults({ trust }: SiteFile, document: SourceDocument): readonly Faul
       return [definitionFault('PUBLIC_KEY_INVALID', message, { location: document.locate(path), hint })];
     }
   });
+}
+
+/** What is taken from a registry is believed by its signature alone: the key must be known beforehand. */
+function registryFaults({ store = {}, build, trust }: SiteFile, document: SourceDocument): readonly Fault[] {
+  const isRegistry = build === 'registry' || (build === undefined && store.oci !== undefined);
+  if (!isRegistry) return [];
+  const path = build === undefined ? ['store', 'oci'] : ['build'];
+  const wrong = (reason: string, hint: string): readonly Fault[] => [
+    definitionFault('VALUE_INVALID', `Cannot use ${formatPath(path)}: ${reason}`, {
+      location: document.locate(path),
+      hint,
+    }),
+  ];
+  if (store.oci === undefined) {
+    return wrong('store.oci is missing, which build: registry needs', 'Name the registry, or write build: local');
+  }
+  if ((trust?.publicKeys ?? []).length > 0) return [];
+  const hint = 'Put the public key of the machine that builds there, or write build: local';
+  return wrong('trust.publicKeys is empty, and bundles of a registry are believed by their signature alone', hint);
 }

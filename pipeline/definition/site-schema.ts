@@ -1,4 +1,5 @@
 import Type, { type Static } from 'typebox';
+import { repositoryPattern } from '../registry/reference.ts';
 import { durationPattern, sizePattern } from './units.ts';
 
 const wantedDuration = 'a number and a unit (ms, s, m, h, d), such as 15s';
@@ -165,6 +166,25 @@ export const siteSchema = Type.Object(
       Type.Object(
         {
           path: Type.Optional(Type.String({ minLength: 1, maxLength: 1000, wanted: 'a path' })),
+          oci: Type.Optional(
+            Type.String({
+              ...{ pattern: repositoryPattern, maxLength: 300 },
+              wanted: 'host and repository of a registry, such as registry.example.org/site/boot',
+              description: 'OCI registry that published bundles are pushed to, and that a runtime takes them from',
+            }),
+          ),
+          credentials: Type.Optional(
+            Type.String({
+              ...{ minLength: 1, maxLength: 1000, wanted: 'a path' },
+              description: 'File in the form of docker’s config.json. Default: the environment, then docker’s own',
+            }),
+          ),
+          plainHttp: Type.Optional(
+            Type.Boolean({
+              wanted: 'true or false',
+              description: 'Speak HTTP with the registry. Default: false, but true for one on this machine',
+            }),
+          ),
           keep: Type.Optional(
             Type.Integer({
               ...{ minimum: 3, maximum: 1000, wanted: 'a whole number from 3 to 1000' },
@@ -175,6 +195,13 @@ export const siteSchema = Type.Object(
         },
         closed,
       ),
+    ),
+    build: Type.Optional(
+      Type.Union([Type.Literal('local'), Type.Literal('registry')], {
+        wanted: 'local or registry',
+        description:
+          'local: this machine builds a new commit; registry: it waits until the registry has it. Default: registry where store.oci is set, else local',
+      }),
     ),
     trust: Type.Optional(
       Type.Object(

@@ -23,7 +23,11 @@ export function siteOf(file: SiteFile): Site {
     store: {
       path: file.store?.path ?? '.boottorrent/store',
       ...(file.store?.keep !== undefined && { keep: file.store.keep }),
+      ...(file.store?.oci !== undefined && { oci: file.store.oci }),
+      ...(file.store?.credentials !== undefined && { credentials: file.store.credentials }),
+      ...(file.store?.plainHttp !== undefined && { plainHttp: file.store.plainHttp }),
     },
+    build: file.build ?? (file.store?.oci === undefined ? 'local' : 'registry'),
     trust: { publicKeys: file.trust?.publicKeys ?? [] },
     bootstrap: { cmdline: file.bootstrap?.cmdline ?? 'console=tty0 console=ttyS0' },
     menu: {

@@ -29,7 +29,17 @@ export interface Site {
     readonly status: string;
   };
   /** `keep`: catalogs that stay, and garbage is collected after each publish. Absent: only when a person asks for it. */
-  readonly store: { readonly path: string; readonly keep?: number };
+  readonly store: {
+    readonly path: string;
+    readonly keep?: number;
+    /** Host and repository of a registry. */
+    readonly oci?: string;
+    /** Path of a file in the form of Docker's `config.json`. */
+    readonly credentials?: string;
+    readonly plainHttp?: boolean;
+  };
+  /** Who builds a new commit: this machine, or somebody who pushes it to the registry. */
+  readonly build: 'local' | 'registry';
   /** Minisign public keys, base64 (`RWQ…`). Empty: the key pair in the state directory. */
   readonly trust: { readonly publicKeys: readonly string[] };
   readonly bootstrap: { readonly cmdline: string };

@@ -6,7 +6,7 @@ import { Fault } from '#bundle/fault.ts';
 import { mismatch } from './mismatch.ts';
 import { formatReference } from './reference.ts';
 import { mayPass, type Session } from './session.ts';
-import { bodyOf } from './wire.ts';
+import { bodyOf, discard } from './wire.ts';
 
 /**
  * Downloads a blob into a file, by ranges where something of it is there.
@@ -58,7 +58,9 @@ async function goOn(
 ): Promise<void> {
   const headers: Readonly<Record<string, string>> = have > 0 ? { range: `bytes=${have}-` } : {};
   const call = { method: 'GET', url: session.url(`blobs/sha256:${digest}`), headers } as const;
-  const answer = await session.ask(call, { expect: [200, 206] });
+  const answer = await session.ask(call, { expect: [200, 206, 416] });
+  // It has no more than is here already.
+  if (answer.status === 416) return discard(answer);
   const goesOn = answer.status === 206 && answer.headers['content-range']?.startsWith(`bytes ${have}-`);
   // A server without ranges sends all of it again.
   if (!goesOn) await file.truncate(0);

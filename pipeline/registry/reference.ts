@@ -59,3 +59,8 @@ export function registryUrl(registry: string, plainHttp: boolean): URL {
 export function isLoopback(registry: string): boolean {
   return /^(localhost|127(\.[0-9]{1,3}){3}|\[::1\])(:[0-9]+)?$/.test(registry);
 }
+
+/** The host of a registry without its port. */
+export function hostNameOf(registry: string): string {
+  return new URL(`https://${registry}/`).hostname.replace(/^\[|\]$/g, '');
+}

@@ -17,6 +17,7 @@ import { nodesCommand } from './nodes.ts';
 import { planCommand } from './plan.ts';
 import { pokeCommand } from './poke.ts';
 import { publishCommand } from './publish.ts';
+import { pullCommand } from './pull.ts';
 import { repoCommand } from './repo.ts';
 import { runCommand } from './run.ts';
 import { statusCommand } from './status.ts';
@@ -42,6 +43,7 @@ const verbs = [
   planCommand,
   buildCommand,
   publishCommand,
+  pullCommand,
   verifyCommand,
   keygenCommand,
   initCommand,

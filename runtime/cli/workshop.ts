@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import type { PublicKey, SecretKey } from '#bundle/signature.ts';
+import type { Site } from '#definition/site.ts';
 import type { Built } from '#pipeline/build.ts';
 import type { Store } from '#store/store.ts';
 import type { BuildFlags } from './build.ts';
@@ -11,6 +12,11 @@ export interface Workpiece {
   readonly source: Source;
   readonly store: Store;
   readonly key: SecretKey;
+  /** Whose signature counts: that of `key` among them. */
+  readonly keys: readonly PublicKey[];
+  readonly place: Place;
+  /** Of the file on this machine. */
+  readonly site: Site;
 }
 
 export interface BuildOptions {
@@ -44,7 +50,7 @@ export async function buildCommit(
         await admit?.({ source, store });
         const built = await buildAll({ flags, place, source, store, keys, reporter, signal });
         signal.throwIfAborted();
-        await then({ built, source, store, key });
+        await then({ built, source, store, key, keys, place, site });
       },
       signal,
     );

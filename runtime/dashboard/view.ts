@@ -1,5 +1,6 @@
 import type { Catalog, ImageRelease, Release } from '#bundle/catalog.ts';
 import { type Digest, type InfoHash, type Mac, type Revision, type SessionId, version } from '#bundle/digest.ts';
+import type { Retry } from '#bundle/fault.ts';
 import type { Arch } from '#bundle/manifest.ts';
 import type { Method } from '#bundle/start.ts';
 import type { Fallback } from '../boot/fallback.ts';
@@ -31,7 +32,7 @@ export interface Status {
   readonly suspendedSince?: string;
   readonly building?: NonNullable<Conditions['building']>;
   /** The newest revision is not served: stalled until a new one, failed until the next try. */
-  readonly refused?: { readonly kind: 'stalled' | 'failed'; readonly revision?: Revision; readonly sinceMs: number };
+  readonly refused?: { readonly kind: Retry; readonly revision?: Revision; readonly sinceMs: number };
   /** Why it is not served. */
   readonly faults: readonly ShownFault[];
   /** Settings of the commit that take effect only at the next start. */

@@ -32,9 +32,9 @@ export interface Conditions {
     readonly total: number;
     readonly name: string;
   };
-  /** Why the newest revision is not served: stalled until a new one, failed until the next try. */
+  /** Why the newest revision is not served: stalled until a new one, failed or waiting until the next try. */
   readonly refused?: {
-    readonly kind: 'stalled' | 'failed';
+    readonly kind: Retry;
     readonly revision?: Revision;
     readonly sinceMs: number;
     readonly faults: readonly ShownFault[];
@@ -43,8 +43,8 @@ export interface Conditions {
   };
 }
 
-/** Retries begin at 5 s, double, and stay below 5 minutes; `waiting` faults are tried again after 5 s always. */
-export const backoff = { firstMs: 5000, limitMs: 300_000 } as const;
+/** Retries begin at 5 s, double, and stay below 5 minutes; `waiting` faults are looked at again every 5 s at first, every 30 s in the end. */
+export const backoff = { firstMs: 5000, limitMs: 300_000, waitingLimitMs: 30_000 } as const;
 
 /**
  * The only place that decides about trying again.
@@ -61,7 +61,7 @@ export function outcome(
   const same = before !== undefined && before.revision === result.revision;
   const attempts = same ? before.attempts + 1 : 1;
   const refused = {
-    kind: result.retry === 'stalled' ? ('stalled' as const) : ('failed' as const),
+    kind: result.retry,
     ...(result.revision !== undefined && { revision: result.revision }),
     sinceMs: same ? before.sinceMs : nowMs,
     faults: result.faults.slice(0, 100),
@@ -79,6 +79,6 @@ export function isNew(revision: Revision, conditions: Conditions): boolean {
 }
 
 function pauseMs(retry: Retry, attempts: number): number {
-  if (retry === 'waiting') return backoff.firstMs;
+  if (retry === 'waiting') return Math.min(backoff.waitingLimitMs, backoff.firstMs * 1.2 ** Math.min(attempts - 1, 16));
   return Math.min(backoff.limitMs / 1.25, backoff.firstMs * 2 ** Math.min(attempts - 1, 16));
 }

@@ -62,8 +62,9 @@ function progressLine(revision: Revision, building: Status['building']): string 
   return done === total ? 'verifying and seeding' : `building ${done + 1} of ${total}: ${name}`;
 }
 
-function retryLine({ faults }: Status): string {
+function retryLine({ refused, faults }: Status): string {
   const [{ message = 'it failed', code = '' } = {}] = faults;
+  if (refused?.kind === 'waiting') return message;
   return `failed, and is tried again by itself: ${message} [${code}]`;
 }
 

@@ -15,8 +15,9 @@ export function statusText(
   const { revision, serial, building, refused, faults, ready } = status;
   const served = ready ? `Serving ${revision?.slice(0, 12)}, catalog ${serial}` : 'Nothing is published yet';
   const work = building ? `; building ${building.done} of ${building.total}: ${building.name}` : '';
+  const what = refused?.kind === 'waiting' ? 'is to come' : 'is refused';
   const refusal = refused
-    ? `; commit ${refused.revision?.slice(0, 12) ?? ''} is refused: ${faults[0]?.message ?? ''}`
+    ? `; commit ${refused.revision?.slice(0, 12) ?? ''} ${what}: ${faults[0]?.message ?? ''}`
     : '';
   return served + work + refusal;
 }

@@ -245,7 +245,7 @@ export const broken: readonly [title: string, file: string, from: string, to: st
     'groups:',
     'x:\ngroups:',
     [
-      'boot.config.yaml:6:1: KEY_UNKNOWN Cannot use key "x": expected one of site, suspend, git, network, store, trust, bootstrap, menu, swarm, sources, groups',
+      'boot.config.yaml:6:1: KEY_UNKNOWN Cannot use key "x": expected one of site, suspend, git, network, store, build, trust, bootstrap, menu, swarm, sources, groups',
     ],
   ],
   [
