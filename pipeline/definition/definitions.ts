@@ -101,7 +101,21 @@ function entryFaults(entries: readonly FileEntry[], folders: readonly string[]):
     const sizeBytes = overlay.reduce((sum, entry) => sum + entry.sizeBytes, 0);
     return sizeBytes > overlayLimitBytes ? [overlayFault(name, sizeBytes)] : [];
   });
-  return [...links, ...names, ...large];
+  const long = inFolders.filter(({ path }) => isTooLong(path)).slice(0, 10);
+  return [...links, ...names, ...large, ...long.map(({ path }) => lengthFault(path))];
+}
+
+/** Linux takes names of 255 bytes and paths of 4096 (limits.h), of which the builder's own folders need some. */
+function isTooLong(path: string): boolean {
+  return Buffer.byteLength(path) > 2048 || path.split('/').some((name) => Buffer.byteLength(name) > 255);
+}
+
+function lengthFault(path: string): Fault {
+  const shown = `${path.slice(0, 60)}…`;
+  return definitionFault('PATH_TOO_LONG', `Cannot use ${shown}: a path may have 2048 bytes, and each name in it 255`, {
+    location: { file: shown, line: 1, column: 1 },
+    hint: 'Give the file or its folders shorter names',
+  });
 }
 
 function linkFault(path: string): Fault {

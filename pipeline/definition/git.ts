@@ -80,9 +80,15 @@ export async function runGit(
   const [status, said, written] = await Promise.all([
     ended,
     collect(child.stderr, 64 * 1024),
-    collect(child.stdout, limitBytes, () => child.kill()),
+    collect(child.stdout, limitBytes, () => child.kill('SIGKILL')),
   ]);
   clearTimeout(timer);
+  if (written.length > limitBytes) {
+    throw new Fault('GIT_TOO_LARGE', `Cannot run git ${argv[0]}: it gives more than ${limitBytes} bytes`, {
+      hint: 'Nothing of such a size belongs among definitions',
+      retry: 'stalled',
+    });
+  }
   if (status !== null && accept.includes(status)) return written;
   const reason = said.toString().trim().slice(0, 500) || `ended by ${child.signalCode}`;
   throw new Fault('GIT_FAILED', `Cannot run git ${argv[0]} in ${pathOf(repository)}: ${reason}`);
@@ -93,8 +99,9 @@ async function collect(stream: AsyncIterable<Buffer>, limitBytes: number, onExce
   let sizeBytes = 0;
   for await (const chunk of stream) {
     sizeBytes += chunk.length;
-    if (sizeBytes <= limitBytes) chunks.push(chunk);
-    else onExcess?.();
+    // One chunk too many shows that there was more.
+    if (sizeBytes - chunk.length <= limitBytes) chunks.push(chunk);
+    if (sizeBytes > limitBytes) onExcess?.();
   }
   return Buffer.concat(chunks);
 }

@@ -77,6 +77,9 @@ export async function revisionFiles(
   };
 }
 
+/** A list of {@link filesLimit} files with names of some length. */
+const treeLimitBytes = 64 * 1024 * 1024;
+
 /** So many of the largest files are left out of a search: each is an argument of git. */
 const excludedLimit = 200;
 
@@ -90,11 +93,19 @@ function contentIdOf({ objectId }: TreeEntry): ContentId {
 
 async function listTree(repository: Repository, revision: Revision): Promise<readonly TreeEntry[]> {
   const argv = ['ls-tree', '-r', '-l', '-z', '--full-tree', revision];
-  const lines = (await runGit(repository, argv)).toString('utf8').split('\0').filter(Boolean);
-  if (lines.length > filesLimit) {
-    throw new Fault('FILES_TOO_MANY', `Cannot read revision ${revision}: more than ${filesLimit} files`);
-  }
+  const output = await runGit(repository, argv, { limitBytes: treeLimitBytes }).catch((error) => {
+    throw error instanceof Fault && error.code === 'GIT_TOO_LARGE' ? tooMany(revision) : error;
+  });
+  const lines = output.toString('utf8').split('\0').filter(Boolean);
+  if (lines.length > filesLimit) throw tooMany(revision);
   return lines.map(parseTreeLine);
+}
+
+function tooMany(revision: Revision): Fault {
+  return new Fault('FILES_TOO_MANY', `Cannot read revision ${revision}: more than ${filesLimit} files`, {
+    hint: 'Keep definitions in a repository of their own; what is to be installed belongs into packages',
+    retry: 'stalled',
+  });
 }
 
 function inFolder(tree: readonly TreeEntry[], folder: string): readonly TreeEntry[] {

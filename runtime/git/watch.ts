@@ -1,4 +1,4 @@
-import { type FSWatcher, watch } from 'node:fs';
+import { existsSync, type FSWatcher, watch } from 'node:fs';
 import { join } from 'node:path';
 import type { Revision } from '#bundle/digest.ts';
 import { Fault } from '#bundle/fault.ts';
@@ -70,6 +70,9 @@ function watchLocal({ gitPath, commonPath }: LocalRepository, ring: () => void):
   };
   const watchers = [...new Set([gitPath, commonPath])].map((path) => watch(path, tell));
   watchers.push(watch(join(commonPath, 'refs'), { recursive: true }, ring));
+  // Git 2.45 and later may keep all refs in one place (git-init(1), --ref-format=reftable).
+  const tables = join(commonPath, 'reftable');
+  if (existsSync(tables)) watchers.push(watch(tables, ring));
   // A watched folder that vanishes is found by the next poll.
   for (const watcher of watchers) watcher.on('error', ring);
   return watchers;
