@@ -50,9 +50,9 @@ const sha256 = (bytes: Uint8Array | string) => createHash('sha256').update(bytes
 const count = (kind: string) => (requests[kind] = (requests[kind] ?? 0) + 1);
 const blame = (what: string) => violations.length < 50 && violations.push(what);
 
-function saw(protocol: (typeof protocols)[number], version: number): void {
+function saw(protocol: (typeof protocols)[number], version: number, atMs = Date.now()): void {
   firstMs[protocol] ??= versions.map(() => null);
-  firstMs[protocol]![version] ??= Date.now();
+  firstMs[protocol]![version] ??= atMs;
 }
 
 /** The one version that holds for all of what an answer names; blames an answer that names several. */
@@ -136,6 +136,7 @@ async function tftp(): Promise<void> {
   while (!isOver) {
     const socket = createSocket('udp4');
     const chunks: Buffer[] = [];
+    let answeredMs = 0;
     socket.bind();
     await once(socket, 'listening');
     const request = Buffer.from('\0\x01snponly.efi\0octet\0');
@@ -145,6 +146,7 @@ async function tftp(): Promise<void> {
       socket.on('message', (bytes, from) => {
         if (bytes.readUInt16BE(0) !== 3) return resolve(`TFTP said ${bytes.toString('latin1')}`);
         const block = bytes.readUInt16BE(2);
+        answeredMs ||= Date.now();
         if (block === chunks.length + 1) chunks.push(bytes.subarray(4));
         socket.send(Buffer.from([0, 4, block >> 8, block & 255]), from.port, from.address);
         if (bytes.length < 516) resolve(undefined);
@@ -156,7 +158,7 @@ async function tftp(): Promise<void> {
     socket.close();
     count('tftp');
     if (failure) blame(failure);
-    else saw('tftp', versionOf('a file by TFTP', { nbp: sha256(Buffer.concat(chunks)) }));
+    else saw('tftp', versionOf('a file by TFTP', { nbp: sha256(Buffer.concat(chunks)) }), answeredMs);
   }
 }
 
