@@ -38,7 +38,10 @@ async function obtained(
   try {
     const [first] = await Promise.race([once(holder.stdout, 'data'), closed]);
     signal?.throwIfAborted();
-    if (!Buffer.isBuffer(first)) throw new Fault('LOCK_FAILED', `Cannot lock ${path}: flock ended with ${first}`);
+    if (!Buffer.isBuffer(first))
+      throw new Fault('LOCK_FAILED', `Cannot lock ${path}: flock ended with ${first}`, {
+        hint: 'Look for a full or read-only disk under the state directory',
+      });
   } finally {
     signal?.removeEventListener('abort', stopWaiting);
   }

@@ -6,6 +6,7 @@ import type { Digest } from '#bundle/digest.ts';
 import { Fault } from '#bundle/fault.ts';
 import { renameDurably, replaceFile } from './atomic-file.ts';
 import { digestOf, digestOfFile } from './digest.ts';
+import { asDiskFault, withDiskFaults } from './disk-fault.ts';
 import { parsePublished } from './published.ts';
 import type { Published, Store } from './store.ts';
 import { removeLeftovers, temporaryName } from './temporary.ts';
@@ -22,9 +23,19 @@ export interface StoreOptions {
   readonly notesPath?: string;
 }
 
-/** Opens a store in a directory, making it where it is not there, and removes what killed processes left in it. */
-export async function openStore(path: string, { notesPath }: StoreOptions = {}): Promise<Store> {
+/**
+ * Opens a store in a directory, making it where it is not there, and removes what killed processes left in it.
+ * @throws Fault `DISK_FULL`, `DISK_FAILED`, `DISK_READ_ONLY`, `FILES_OPEN`, `FILE_DENIED`, as all its functions do
+ */
+export async function openStore(path: string, options: StoreOptions = {}): Promise<Store> {
   const root = resolve(path);
+  const store = await open(root, options).catch((error: unknown) => {
+    throw asDiskFault(error, root);
+  });
+  return withDiskFaults(store, root);
+}
+
+async function open(root: string, { notesPath }: StoreOptions): Promise<Store> {
   if (notesPath !== undefined) return openForReading(root, notesPath);
   for (const name of ['blobs', 'builds', 'catalogs', 'tmp']) await mkdir(join(root, name), { recursive: true });
   await removeLeftovers(join(root, 'tmp'));

@@ -1,4 +1,5 @@
 import { Fault, formatFault } from '#bundle/fault.ts';
+import { asDiskFault } from '#store/disk-fault.ts';
 
 /** Says what a verb does: to people on standard error, or to a program as a JSON object a line on standard output. */
 export interface Reporter {
@@ -33,11 +34,17 @@ export function openReporter(flags: { readonly json: boolean; readonly verbose?:
   };
 }
 
+interface ReportingFlags {
+  readonly json: boolean;
+  readonly state?: string;
+}
+
 /** Runs a verb; with `--json` its faults are said on standard output too, before they are thrown on. */
-export async function reporting(flags: { readonly json: boolean }, verb: () => Promise<void>): Promise<void> {
+export async function reporting(flags: ReportingFlags, verb: () => Promise<void>): Promise<void> {
   try {
     await verb();
-  } catch (error) {
+  } catch (thrown) {
+    const error = asDiskFault(thrown, flags.state ?? 'the state directory');
     if (flags.json && error instanceof Fault) {
       process.stdout.write(`${JSON.stringify({ kind: 'faults', faults: faultsOf(error).map(faultFields) })}\n`);
     }

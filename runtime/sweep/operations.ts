@@ -29,7 +29,7 @@ export interface Operations {
 }
 
 const source = (path: string) => fileURLToPath(new URL(path, import.meta.url));
-const imageCount = 10;
+const imageCount = 8;
 
 /** A site with a history, and the operations on it. */
 export async function openOperations(): Promise<Operations> {

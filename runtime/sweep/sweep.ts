@@ -27,7 +27,7 @@ export interface SweepOptions {
 }
 
 /** Two images are built side by side: now and then the other one is first, and has the name that was meant. */
-const triesEach = 5;
+const triesEach = 12;
 const atOnce = 2;
 
 /** Traces each operation once, and numbers every call that changes its state directory. */

@@ -92,7 +92,7 @@ async function collect(): Promise<void> {
 const verbs: Readonly<Record<string, () => Promise<void>>> = { keygen: makeKey, gc: collect };
 
 try {
-  await reporting({ json: true }, verbs[process.argv[2] ?? ''] ?? publishCommit);
+  await reporting({ json: true, state: values.state }, verbs[process.argv[2] ?? ''] ?? publishCommit);
 } catch (error) {
   failWith(error);
 }
