@@ -1,15 +1,20 @@
 import type { Digest } from '#bundle/digest.ts';
 import { Fault } from '#bundle/fault.ts';
 import type { ContentId, DefinitionFiles, FileEntry } from '#definition/files.ts';
-import { type ImageDefinition, isTree, type TreeSource } from '#definition/image.ts';
+import { type FileOrigin, type ImageDefinition, type ImageSource, isTree, type TreeSource } from '#definition/image.ts';
 import type { Site } from '#definition/site.ts';
+import { resolveTag } from './image-registry.ts';
 import { overlayInputs } from './overlay.ts';
 import type { ImageInputs } from './plan.ts';
+import { commandRecipe } from './source/command.ts';
 import { debianRecipe, debianRequest } from './source/debian.ts';
 import { directoryDigest, directoryRecipe } from './source/directory.ts';
 import { filesRequests } from './source/files.ts';
+import { isoRecipe } from './source/iso.ts';
 import { stageRequest } from './source/kexec-root.ts';
 import { type LockOptions, lockPackages } from './source/lock.ts';
+import { ociRecipe } from './source/oci.ts';
+import { lockOciImage } from './source/oci-lock.ts';
 import type { LockedPackage } from './source/package-list.ts';
 import { recipeOf } from './source/recipe.ts';
 import type { LogLine } from './source/source.ts';
@@ -53,15 +58,38 @@ export async function gather(image: ImageDefinition, files: DefinitionFiles, wor
   const lockFile = await readLockFile(files, image.name);
   const options = { ...workshop, ...(lockFile && { lockFile }) };
   if (isTree(image.source)) return gatherTree({ ...image, source: image.source }, files, options);
-  const packages = await lockOrigins(image, options);
+  const origins = originsOf(image.source);
+  const packages = await lockOrigins(image, origins, options);
+  const recipe = fileRecipes[image.source.kind];
   const inputs: ImageInputs = {
     image,
     files: await folderContents(image, files),
     packages: packages.map((one) => one.sha256),
-    recipe: 'none',
-    tools: {},
+    recipe: recipe.length > 0 ? await recipeOf(recipe) : 'none',
+    tools: recipe.length > 0 ? (await workshop.toolRoot()).versions : {},
   };
   return { inputs, packages };
+}
+
+const fileRecipes = { files: [], iso: isoRecipe, command: commandRecipe } as const;
+
+/** Where the files that an image is made of come from. */
+function originsOf(source: ImageSource): readonly FileOrigin[] {
+  switch (source.kind) {
+    case 'files':
+      return source.files.map(({ origin }) => origin);
+    case 'iso':
+      return [source.image];
+    case 'command':
+      return source.inputs;
+    case 'directory':
+      return source.path.startsWith('/') ? [] : [{ kind: 'path', path: `${source.path.replace(/\/$/, '')}/` }];
+    case 'debian':
+    case 'oci':
+      return [];
+    default:
+      return source satisfies never;
+  }
 }
 
 /** A root filesystem: what is in it, what is laid over it, and the steps that are run in it. */
@@ -90,10 +118,13 @@ async function gatherTree(
   return { inputs, packages, stagePackages };
 }
 
-const recipes = { debian: debianRecipe, directory: directoryRecipe } as const;
+const recipes = { debian: debianRecipe, oci: ociRecipe, directory: directoryRecipe } as const;
 
 /** What a tree that lies outside of the commit has in it. */
-async function treeContent({ source }: ImageDefinition, options: Workshop): Promise<Digest | undefined> {
+async function treeContent({ source }: ImageDefinition, options: Workshop & LockOptions): Promise<Digest | undefined> {
+  if (source.kind === 'oci') {
+    return lockOciImage(source.image, { ...options, resolve: () => resolveTag(source.image, options) });
+  }
   if (source.kind !== 'directory' || !source.path.startsWith('/')) return undefined;
   return directoryDigest({ ...options, ...directoryOptions(source.path, options), toolRoot: await options.toolRoot() });
 }
@@ -107,11 +138,17 @@ export function directoryOptions(
 }
 
 /** The packages that hold files of an image, each alone: nothing of what they depend on is used. */
-async function lockOrigins({ source, arch }: ImageDefinition, options: LockOptions): Promise<readonly LockedPackage[]> {
+async function lockOrigins(
+  { arch }: ImageDefinition,
+  origins: readonly FileOrigin[],
+  options: LockOptions,
+): Promise<readonly LockedPackage[]> {
   const packages: LockedPackage[] = [];
-  for (const request of source.kind === 'files' ? filesRequests(source.files, arch) : []) {
-    packages.push(...(await lockPackages(request, options)));
-  }
+  const requests = filesRequests(
+    origins.map((origin) => ({ origin })),
+    arch,
+  );
+  for (const request of requests) packages.push(...(await lockPackages(request, options)));
   return packages;
 }
 
@@ -147,10 +184,7 @@ export async function folderEntries(
 ): Promise<readonly FileEntry[]> {
   const named = [
     ...run.flatMap((step) => (step.kind === 'script' ? [step.path] : [])),
-    ...(source.kind === 'files'
-      ? source.files.flatMap(({ origin }) => (origin.kind === 'path' ? [origin.path] : []))
-      : []),
-    ...(source.kind === 'directory' && !source.path.startsWith('/') ? [`${source.path.replace(/\/$/, '')}/`] : []),
+    ...originsOf(source).flatMap((origin) => (origin.kind === 'path' ? [origin.path] : [])),
   ].map((path) => `images/${name}/${path}`);
   const entries = named.length > 0 ? await files.list(`images/${name}/`) : [];
   return entries.filter(({ path }) => named.some((one) => path === one || (one.endsWith('/') && path.startsWith(one))));

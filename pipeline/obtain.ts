@@ -1,10 +1,16 @@
+import { readFile } from 'node:fs/promises';
+import { basename, dirname, join } from 'node:path';
 import type { DefinitionFiles } from '#definition/files.ts';
-import { type ImageDefinition, isTree, type TreeSource } from '#definition/image.ts';
+import { type CommandSource, type ImageDefinition, isTree, type TreeSource } from '#definition/image.ts';
 import { directoryOptions, folderEntries, folderFileLimitBytes, type Gathered, type Workshop } from './image-inputs.ts';
+import { openImageRepository } from './image-registry.ts';
 import { overlayTar } from './overlay.ts';
+import { type CommandInput, obtainCommand } from './source/command.ts';
 import { obtainDebianTree } from './source/debian.ts';
 import { copyDirectory, writeFolderTree } from './source/directory.ts';
-import { obtainFiles } from './source/files.ts';
+import { type FilesOptions, obtainFiles, obtainOrigin } from './source/files.ts';
+import { obtainIso } from './source/iso.ts';
+import { obtainOciTree } from './source/oci.ts';
 import type { PreparedStep } from './source/run-steps.ts';
 import type { SourceFile } from './source/source.ts';
 import type { ToolRoot } from './source/tool-root.ts';
@@ -22,14 +28,51 @@ export async function obtain(gathered: Gathered, options: ObtainOptions): Promis
   const { image } = gathered.inputs;
   const { source } = image;
   if (isTree(source)) return obtainTree(source, gathered, { ...options, toolRoot: await options.toolRoot() });
-  return obtainFiles({
+  const common = {
     ...options,
-    files: source.files,
     arch: image.arch,
     lock: gathered.packages,
     allowedHosts: options.allowed?.hosts ?? [],
-    readFolder: (path) => options.files.read(`images/${image.name}/${path}`, folderFileLimitBytes),
-  });
+    readFolder: (path: string) => options.files.read(`images/${image.name}/${path}`, folderFileLimitBytes),
+  };
+  switch (source.kind) {
+    case 'files':
+      return obtainFiles({ ...common, files: source.files });
+    case 'iso': {
+      const isoPath = await obtainOrigin(source.image, join(options.workPath, 'image.iso'), common);
+      return obtainIso({ ...common, isoPath, files: source.files, toolRoot: await options.toolRoot() });
+    }
+    case 'command': {
+      const { commands: isAllowed = false } = options.allowed ?? {};
+      const inputs = await commandInputs(image, source, common);
+      const hidden = [dirname(options.cachePath), options.store.path];
+      return obtainCommand({ ...common, ...source, inputs, isAllowed, hidden, toolRoot: await options.toolRoot() });
+    }
+    default:
+      return source satisfies never;
+  }
+}
+
+/** Committed files under their paths in the folder, others under the last part of theirs. */
+async function commandInputs(
+  image: ImageDefinition,
+  source: CommandSource,
+  options: Omit<FilesOptions, 'files'> & { readonly files: DefinitionFiles },
+): Promise<readonly CommandInput[]> {
+  const prefix = `images/${image.name}/`;
+  const committed = (await folderEntries(image, options.files)).map(({ path, kind }) => ({
+    path: path.slice(prefix.length),
+    isExecutable: kind === 'executable',
+    bytes: () => options.files.read(path, folderFileLimitBytes),
+  }));
+  const fetched: CommandInput[] = [];
+  for (const origin of source.inputs) {
+    if (origin.kind === 'path') continue;
+    const name = basename(origin.kind === 'url' ? new URL(origin.url).pathname : origin.path);
+    const path = await obtainOrigin(origin, join(options.workPath, `input-${name}`), options);
+    fetched.push({ path: name, isExecutable: false, bytes: () => readFile(path) });
+  }
+  return [...committed, ...fetched];
 }
 
 type TreeOptions = Omit<ObtainOptions, 'toolRoot'> & { readonly toolRoot: ToolRoot };
@@ -47,6 +90,7 @@ async function obtainTree(
     arch: image.arch,
     method: image.start.method,
     epoch,
+    ...(source.kind === 'oci' && source.kernel !== undefined && { kernel: source.kernel }),
     ...(overlay && { overlayTar: overlay }),
     run: await prepareSteps(image, options.files),
     ...(gathered.stagePackages && { stageLock: gathered.stagePackages }),
@@ -68,6 +112,12 @@ async function fillTree(
     case 'directory':
       if (content === undefined) return folderTree(image, options);
       return copyDirectory({ ...options, ...directoryOptions(source.path, options), digest: content });
+    case 'oci': {
+      if (content === undefined) throw new TypeError('a container image has a digest');
+      const repository = await openImageRepository(source.image, options);
+      const { arch } = image;
+      return obtainOciTree({ ...options, repository, digest: content, arch }).finally(() => repository.close());
+    }
     default:
       return source satisfies never;
   }

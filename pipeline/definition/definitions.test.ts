@@ -24,7 +24,7 @@ test('readDefinitions() reads a sound commit with defaults filled in', async () 
     bootstrap: { cmdline: 'console=tty0 console=ttyS0' },
     menu: { default: 'debian', timeoutMs: 10_000, shell: false },
     swarm: { seedBudgetMs: 30_000 },
-    sources: { hosts: [], directories: [] },
+    sources: { hosts: [], directories: [], plainHttp: [], commands: false },
     groups: [{ name: 'render', match: { mac: ['52:54:00:aa:*'] }, image: 'debian', cmdline: 'quiet' }],
   });
   expect(definitions?.images).toEqual([

@@ -48,12 +48,21 @@ function namedPaths({ source, run }: ImageDefinition): readonly Named[] {
       return source.files.flatMap(({ role, origin }) =>
         origin.kind === 'path' ? [{ path: origin.path, at: rolePath(source, role) }] : [],
       );
+    case 'iso':
+      return source.image.kind === 'path' ? [{ path: source.image.path, at: ['source', 'iso', 'image'] }] : [];
+    case 'command':
+      return source.inputs.flatMap((origin, index) =>
+        origin.kind === 'path'
+          ? [{ path: origin.path, at: ['source', 'command', 'inputs', index], mayBeFolder: origin.path.endsWith('/') }]
+          : [],
+      );
     case 'directory': {
       const isOwn = !source.path.startsWith('/');
       const own = isOwn ? [{ path: source.path, at: ['source', 'directory', 'path'], mayBeFolder: true }] : [];
       return [...own, ...scripts];
     }
     case 'debian':
+    case 'oci':
       return scripts;
     default:
       return source satisfies never;
@@ -68,7 +77,7 @@ function overlayUnfit(
   const hasOverlay = entries.some(({ path }) => path.startsWith(`images/${name}/overlay/`));
   if (isTree(source) || !hasOverlay) return [];
   const message = `Cannot use images/${name}/overlay: a source of the kind ${source.kind} gives files as they are`;
-  const hint = 'Remove overlay/, or take the root filesystem from debian or directory';
+  const hint = 'Remove overlay/, or take the root filesystem from debian, oci or directory';
   return [definitionFault('OVERLAY_UNFIT', message, { location: document.locate(['source']), hint })];
 }
 

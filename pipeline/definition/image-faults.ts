@@ -45,7 +45,7 @@ export function missingKeys(document: SourceDocument): readonly Fault[] {
 }
 
 interface Need {
-  /** Whether a root filesystem as a tree will do: debian and directory. */
+  /** Whether a root filesystem as a tree will do: debian, oci and directory. */
   readonly tree: boolean;
   /** Of files by role (`files`, `iso`, `command`): how many of which. Others are not allowed. */
   readonly files: Partial<Record<SourceRole, { readonly least: number; readonly most: number }>>;
@@ -62,19 +62,19 @@ const needs: Readonly<Record<Exclude<Method, 'local'>, Need>> = {
   kexec: {
     tree: true,
     files: { kernel: one, initrd: some },
-    wanted: 'debian, directory, or files: { kernel: …, initrd: … } and nothing else',
+    wanted: 'debian, oci, directory, or files: { kernel: …, initrd: … } and nothing else',
     hint: 'Name a kernel and an initrd',
   },
   'switch-root': {
     tree: true,
     files: { rootfs: some },
-    wanted: 'debian, directory, or files: { rootfs: … } and nothing else',
+    wanted: 'debian, oci, directory, or files: { rootfs: … } and nothing else',
     hint: 'Name a squashfs as rootfs',
   },
   exec: {
     tree: true,
     files: { rootfs: some },
-    wanted: 'debian, directory, or files: { rootfs: … } and nothing else',
+    wanted: 'debian, oci, directory, or files: { rootfs: … } and nothing else',
     hint: 'Name a squashfs as rootfs',
   },
   qemu: {
@@ -139,13 +139,22 @@ function nameFaults({ source }: ImageDefinition, document: SourceDocument): read
   return [definitionFault('NAME_DUPLICATE', message, { location: document.locate(['source', source.kind]) })];
 }
 
-/** `run` changes a tree. */
-function treeFaults({ run }: ImageFile, image: ImageDefinition, document: SourceDocument): readonly Fault[] {
+/** `run` changes a tree, and only a tree that is started by kexec has a kernel to be looked for. */
+function treeFaults(
+  { method, run, source }: ImageFile,
+  image: ImageDefinition,
+  document: SourceDocument,
+): readonly Fault[] {
   const faults: Fault[] = [];
   if (run !== undefined && !isTree(image.source)) {
     const message = `Cannot use run: a source of the kind ${image.source.kind} gives files as they are`;
-    const hint = 'Remove run, or take the root filesystem from debian or directory';
+    const hint = 'Remove run, or take the root filesystem from debian, oci or directory';
     faults.push(definitionFault('RUN_UNFIT', message, { location: document.locateKey([], 'run'), hint }));
+  }
+  if (source?.oci?.kernel !== undefined && method !== 'kexec') {
+    const message = `Cannot use source.oci.kernel: ${method} starts no kernel of the image`;
+    const location = document.locateKey(['source', 'oci'], 'kernel');
+    faults.push(definitionFault('KERNEL_UNFIT', message, { location, hint: 'Remove kernel, or write method: kexec' }));
   }
   return faults;
 }

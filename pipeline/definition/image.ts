@@ -26,10 +26,10 @@ export interface ImageDefinition {
 }
 
 /** How the files of an image are obtained. */
-export type ImageSource = TreeSource | FilesSource;
+export type ImageSource = TreeSource | FilesSource | IsoSource | CommandSource;
 
 /** Sources that give a root filesystem as a tree, which overlay and `run` change before it is packed. */
-export type TreeSource = DebianSource | DirectorySource;
+export type TreeSource = DebianSource | OciSource | DirectorySource;
 
 /** A root filesystem built from Debian packages and what they depend on. */
 export interface DebianSource {
@@ -38,6 +38,15 @@ export interface DebianSource {
   /** The moment of snapshot.debian.org: `20261101T000000Z`. Absent: the mirror as it is when the packages are resolved. */
   readonly snapshot?: string;
   readonly packages: readonly string[];
+}
+
+/** A container image of a registry. */
+export interface OciSource {
+  readonly kind: 'oci';
+  /** `registry/repository`, with `:tag`, `@sha256:…` or both. */
+  readonly image: string;
+  /** With kexec: the path of the kernel in it. Default: the only `/boot/vmlinuz-*`. */
+  readonly kernel?: string;
 }
 
 /** A prepared root tree: in the image's folder, or by an absolute path on the builder. */
@@ -52,6 +61,27 @@ export interface FilesSource {
   readonly files: readonly SourceFileDefinition[];
 }
 
+/** Files taken out of an ISO 9660 image. */
+export interface IsoSource {
+  readonly kind: 'iso';
+  readonly image: FileOrigin;
+  /** `origin.path` is a path in the ISO. */
+  readonly files: readonly SourceFileDefinition[];
+}
+
+/** Files that a program on the builder makes. */
+export interface CommandSource {
+  readonly kind: 'command';
+  readonly command: readonly string[];
+  readonly environment: Readonly<Record<string, string>>;
+  /** A path that ends in a slash is a folder. */
+  readonly inputs: readonly FileOrigin[];
+  /** `origin.path` is a path in the command's directory. */
+  readonly files: readonly SourceFileDefinition[];
+  readonly network: boolean;
+  readonly timeoutMs: number;
+}
+
 /** A line for `/bin/sh`, or a program of the image's folder. */
 export type RunStep = { readonly network: boolean } & (
   | { readonly kind: 'shell'; readonly text: string }
@@ -60,7 +90,7 @@ export type RunStep = { readonly network: boolean } & (
 
 /** Whether an image's source gives a tree that overlay and `run` change. */
 export function isTree(source: ImageSource): source is TreeSource {
-  return source.kind === 'debian' || source.kind === 'directory';
+  return source.kind === 'debian' || source.kind === 'oci' || source.kind === 'directory';
 }
 
 /** What a file is for: a key of `source.files`. */

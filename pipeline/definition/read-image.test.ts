@@ -203,7 +203,7 @@ test.each<[string, string, string]>([
   [
     'no source',
     `${head}method: exec\nexec: { command: [run] }\n`,
-    '1:1: KEY_MISSING Cannot use the file: source is missing, exec needs debian, directory, or files: { rootfs: … } and nothing else',
+    '1:1: KEY_MISSING Cannot use the file: source is missing, exec needs debian, oci, directory, or files: { rootfs: … } and nothing else',
   ],
   [
     'a heartbeat of a foreign system',

@@ -1,7 +1,17 @@
 import { parseDigest } from '#bundle/digest.ts';
-import type { FileOrigin, FilesSource, ImageSource, RunStep, SourceFileDefinition, SourceRole } from './image.ts';
+import type {
+  CommandSource,
+  FileOrigin,
+  FilesSource,
+  ImageSource,
+  IsoSource,
+  RunStep,
+  SourceFileDefinition,
+  SourceRole,
+} from './image.ts';
 import type { ImageFile } from './image-schema.ts';
 import type { FileReference, SourceFileKeys } from './source-schema.ts';
+import { parseDuration } from './units.ts';
 
 /** The keys of `source.files`, in the order in which a bundle's files are listed. */
 export const sourceRoles = ['kernel', 'initrd', 'rootfs', 'disk', 'cdrom', 'floppy', 'nbp', 'file'] as const;
@@ -12,8 +22,24 @@ const ordered: readonly SourceRole[] = ['initrd', 'rootfs'];
 /** Where the files of an image come from; nowhere (no files) without a source. */
 export function sourceOf({ source }: ImageFile): ImageSource {
   if (source?.debian) return { kind: 'debian', ...source.debian };
+  if (source?.oci) return { kind: 'oci', ...source.oci };
   if (source?.directory) return { kind: 'directory', ...source.directory };
+  if (source?.iso) return { kind: 'iso', image: originOf(source.iso.image), files: filesByRole(source.iso) };
+  if (source?.command) return commandOf(source.command);
   return { kind: 'files', files: filesByRole(source?.files ?? {}) };
+}
+
+function commandOf(written: NonNullable<NonNullable<ImageFile['source']>['command']>): CommandSource {
+  const { command, environment = {}, inputs = [], outputs, network = false, timeout = '1h' } = written;
+  return {
+    kind: 'command',
+    command,
+    environment,
+    inputs: inputs.map(originOf),
+    files: filesByRole(outputs),
+    network,
+    timeoutMs: parseDuration(timeout) ?? 0,
+  };
 }
 
 function filesByRole(written: SourceFileKeys): readonly SourceFileDefinition[] {
@@ -32,7 +58,8 @@ export function runOf({ run = [] }: ImageFile): readonly RunStep[] {
 }
 
 /** Where the files of a role are written in `image.yaml`. */
-export function rolePath(source: FilesSource, role: SourceRole): readonly string[] {
+export function rolePath(source: FilesSource | IsoSource | CommandSource, role: SourceRole): readonly string[] {
+  if (source.kind === 'command') return ['source', 'command', 'outputs', role];
   return ['source', source.kind, role];
 }
 

@@ -147,6 +147,16 @@ const sources = Type.Object(
         description: 'Where root trees of source.directory may lie on the builder. Whatever is there can be published',
       }),
     ),
+    plainHttp: Type.Optional(
+      Type.Array(Type.String({ pattern: '^[A-Za-z0-9.:-]{1,253}$', wanted: 'a host name or an address' }), {
+        maxItems: 100,
+        wanted: 'a list of hosts',
+        description: 'Registries without TLS. What is fetched by digest is checked all the same; passwords go in clear',
+      }),
+    ),
+    commands: Type.Optional(
+      Type.Boolean({ wanted: 'true or false', description: 'Whether source.command may run programs. Default: false' }),
+    ),
   },
   { ...closed, description: 'What images may reach on the builder: counts in the file on its disk, never in a commit' },
 );

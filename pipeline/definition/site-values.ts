@@ -36,7 +36,7 @@ export function siteOf(file: SiteFile): Site {
       shell: file.menu.shell ?? false,
     },
     swarm: swarmOf(file.swarm ?? {}),
-    sources: { hosts: file.sources?.hosts ?? [], directories: file.sources?.directories ?? [] },
+    sources: { hosts: [], directories: [], plainHttp: [], commands: false, ...file.sources },
     groups: (file.groups ?? []).map(groupOf),
   };
 }

@@ -47,6 +47,11 @@ export interface Site {
   readonly menu: Catalog['menu'];
   readonly swarm: SwarmLimits;
   /** What sources may reach on the builder: private hosts, and directories with root trees. */
-  readonly sources: { readonly hosts: readonly string[]; readonly directories: readonly string[] };
+  readonly sources: {
+    readonly hosts: readonly string[];
+    readonly directories: readonly string[];
+    readonly plainHttp: readonly string[];
+    readonly commands: boolean;
+  };
   readonly groups: readonly Group[];
 }

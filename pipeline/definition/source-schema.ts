@@ -1,4 +1,5 @@
 import Type, { type Static } from 'typebox';
+import { durationPattern } from './units.ts';
 
 const closed = { additionalProperties: false } as const;
 
@@ -81,17 +82,93 @@ const directorySchema = Type.Object(
   closed,
 );
 
+/** Of the distribution specification: lower-case path components; a tag has at most 128 characters. */
+const repository = '[a-z0-9]+([._-]+[a-z0-9]+)*(/[a-z0-9]+([._-]+[a-z0-9]+)*)*';
+const ociSchema = Type.Object(
+  {
+    image: Type.String({
+      pattern: `^[A-Za-z0-9.-]+(:[0-9]{1,5})?/${repository}(:[A-Za-z0-9_][A-Za-z0-9._-]{0,127})?(@sha256:[0-9a-f]{64})?$`,
+      maxLength: 500,
+      wanted: 'registry/repository with :tag or @sha256:…, such as docker.io/library/debian:trixie',
+      description: 'A container image. A tag is resolved once, and kept in image.lock or in the store',
+    }),
+    kernel: Type.Optional(path),
+  },
+  closed,
+);
+
+function paths(wanted: string) {
+  const list = Type.Array(path, { minItems: 1, maxItems: 20, wanted: 'a list of paths' });
+  return Type.Optional(Type.Union([path, list], { wanted }));
+}
+
+const isoSchema = Type.Object(
+  {
+    image: file,
+    kernel: Type.Optional(path),
+    initrd: paths('a path in the ISO, or a list of initrds that are loaded in this order'),
+    rootfs: paths('a path in the ISO, or a list of layers, the lowest first'),
+  },
+  { ...closed, wanted: 'a mapping with image and paths in it' },
+);
+
+const word = Type.String({
+  pattern: '^[^\\u0000]{0,4096}$',
+  wanted: 'a text of at most 4096 characters',
+});
+const commandSchema = Type.Object(
+  {
+    command: Type.Array(word, { minItems: 1, maxItems: 200, wanted: 'a list: the program and its arguments' }),
+    environment: Type.Optional(
+      Type.Record(Type.String(), word, { maxProperties: 200, wanted: 'a mapping of names to texts' }),
+    ),
+    inputs: Type.Optional(
+      Type.Array(file, {
+        maxItems: 200,
+        wanted: 'a list of files',
+        description:
+          'Files that the command finds in its directory; a path that ends in / is a folder with all its files',
+      }),
+    ),
+    outputs: Type.Object(
+      {
+        kernel: Type.Optional(path),
+        initrd: paths('a path, or a list of paths'),
+        rootfs: paths('a path, or a list of layers, the lowest first'),
+        disk: paths('a path, or a list of paths'),
+        cdrom: Type.Optional(path),
+        floppy: Type.Optional(path),
+        nbp: paths('a path, or a list of paths'),
+        file: paths('a path, or a list of paths'),
+      },
+      { ...closed, minProperties: 1, wanted: 'a mapping of paths by what they are for' },
+    ),
+    network: Type.Optional(Type.Boolean({ wanted: 'true or false', description: 'Default: false' })),
+    timeout: Type.Optional(
+      Type.String({
+        pattern: durationPattern,
+        wanted: 'a number and a unit (ms, s, m, h, d), such as 30m',
+        description: 'Default: 1h',
+      }),
+    ),
+  },
+  closed,
+);
+
 export const sourceSchema = Type.Object(
   {
     debian: Type.Optional(debianSchema),
+    oci: Type.Optional(ociSchema),
     directory: Type.Optional(directorySchema),
     files: Type.Optional(filesSchema),
+    iso: Type.Optional(isoSchema),
+    command: Type.Optional(commandSchema),
   },
   {
     ...closed,
     minProperties: 1,
     maxProperties: 1,
-    wanted: 'exactly one of debian, directory and files',
+    wanted: 'exactly one of debian, oci, directory, files, iso and command',
   },
 );
 

@@ -26,7 +26,10 @@ export interface FilesOptions extends Pick<AptOptions, 'cachePath' | 'mirror' | 
 }
 
 /** What must be locked for these files: one request for each package that a file is taken out of. */
-export function filesRequests(files: readonly SourceFileDefinition[], arch: Arch): readonly PackageRequest[] {
+export function filesRequests(
+  files: readonly Pick<SourceFileDefinition, 'origin'>[],
+  arch: Arch,
+): readonly PackageRequest[] {
   const wanted = files.flatMap(({ origin }) => (origin.kind === 'package' ? [origin] : []));
   const unique = new Map(wanted.map((one) => [`${one.suite} ${one.package}`, one]));
   return [...unique.values()].map((one) => ({
@@ -44,12 +47,17 @@ export function filesRequests(files: readonly SourceFileDefinition[], arch: Arch
 export async function obtainFiles(options: FilesOptions): Promise<readonly SourceFile[]> {
   const found: SourceFile[] = [];
   for (const { name, role, origin } of options.files) {
-    found.push({ name, role, path: await obtain(origin, join(options.workPath, name), options) });
+    found.push({ name, role, path: await obtainOrigin(origin, join(options.workPath, name), options) });
   }
   return found;
 }
 
-async function obtain(origin: FileOrigin, target: string, options: FilesOptions): Promise<string> {
+/** Obtains one file: to `target`, unless it lies somewhere already. @returns where it is */
+export async function obtainOrigin(
+  origin: FileOrigin,
+  target: string,
+  options: Omit<FilesOptions, 'files'>,
+): Promise<string> {
   switch (origin.kind) {
     case 'path':
       await writeFile(target, await options.readFolder(origin.path));
@@ -66,7 +74,7 @@ async function obtain(origin: FileOrigin, target: string, options: FilesOptions)
 async function obtainUrl(
   { url, sha256 }: Extract<FileOrigin, { kind: 'url' }>,
   target: string,
-  { store, allowedHosts, log, signal }: FilesOptions,
+  { store, allowedHosts, log, signal }: Omit<FilesOptions, 'files'>,
 ): Promise<string> {
   if (await store.has(sha256)) return store.blobPath(sha256);
   log?.(`download: ${url}`);
@@ -77,7 +85,7 @@ async function obtainUrl(
 /** Each package is unpacked once, into a directory of its own; links in it are followed, but not out of it. */
 async function obtainFromPackage(
   origin: Extract<FileOrigin, { kind: 'package' }>,
-  options: FilesOptions,
+  options: Omit<FilesOptions, 'files'>,
 ): Promise<string> {
   const own = options.lock.filter(({ name }) => name === origin.package);
   if (new Set(own.map(({ sha256 }) => sha256)).size > 1) {

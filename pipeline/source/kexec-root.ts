@@ -21,6 +21,8 @@ export interface KexecStageOptions extends AptOptions {
   readonly stageLock: readonly LockedPackage[];
   /** Date of all files, seconds since 1970. */
   readonly epoch: number;
+  /** Where the kernel is in the root filesystem. Default: the only `/boot/vmlinuz-*`. */
+  readonly kernel?: string;
   readonly store: Store;
   readonly toolRoot: ToolRoot;
   /** With the root filesystem as `root` in it. */
@@ -37,10 +39,11 @@ export function stageRequest({ suite, arch }: { readonly suite: string; readonly
  * @throws Fault `KERNEL_MISSING`, `KERNEL_AMBIGUOUS`, `STAGE_FAILED`
  */
 export async function makeKexecStage(options: KexecStageOptions): Promise<void> {
-  const { workPath, epoch, toolRoot, stageLock } = options;
+  const { workPath, epoch, toolRoot, stageLock, kernel } = options;
   const debs = await fetchPackages(stageLock, options);
   await extractPackages(debs, join(workPath, 'stage-packages'), common(options));
   const argv = ['sh', '/recipe/make.sh', '/work/root', '/work', String(epoch), '/work/stage-packages/usr/bin/busybox'];
+  if (kernel !== undefined) argv.push(kernel);
   const run = toolRoot.run(argv, {
     mounts: [
       { source: workPath, target: '/work' },

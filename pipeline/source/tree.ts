@@ -10,6 +10,7 @@ import { makeKexecStage, stagedInitrdName, writeStagedInitrd } from './kexec-roo
 import type { LockedPackage } from './package-list.ts';
 import { recipePath } from './recipe.ts';
 import { type PreparedStep, runSteps } from './run-steps.ts';
+import { runInSandbox } from './sandbox.ts';
 import type { SourceFile } from './source.ts';
 import { makeSquashfs } from './squashfs.ts';
 import type { ToolRoot } from './tool-root.ts';
@@ -85,12 +86,22 @@ async function applyOverlay(options: TreeOptions, overlayTar: Uint8Array): Promi
   });
 }
 
+/**
+ * In a sandbox: a link in the tree, where a folder is expected, leads no further than to the read-only tool root.
+ */
 async function scrub(options: TreeOptions): Promise<void> {
-  const run = options.toolRoot.run(['sh', '/recipe/scrub.sh', '/work/root'], {
-    mounts: [
-      { source: options.workPath, target: '/work' },
-      { source: dirname(recipePath('scrub.sh')), target: '/recipe', readonly: true },
+  const { toolRoot, workPath } = options;
+  const recipe = dirname(recipePath('scrub.sh'));
+  const run = runInSandbox(toolRoot, ['/bin/sh', '/tmp/recipe/scrub.sh', '/mnt'], {
+    view: [
+      ...['--ro-bind', toolRoot.path, '/', '--proc', '/proc', '--dev', '/dev', '--tmpfs', '/tmp'],
+      ...['--ro-bind', recipe, '/tmp/recipe', '--bind', join(workPath, 'root'), '/mnt'],
     ],
+    capabilities: ['CHOWN', 'DAC_OVERRIDE', 'FOWNER'],
+    network: false,
+    env: {},
+    timeoutMs: 600_000,
+    failure: { code: 'TREE_INVALID', message: 'Cannot clean the root filesystem' },
     ...common(options),
   });
   await run.catch((cause) => {

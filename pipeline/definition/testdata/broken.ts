@@ -295,7 +295,7 @@ export const broken: readonly [title: string, file: string, from: string, to: st
     'kexec',
     'switch-root',
     [
-      'images/installer/image.yaml:4:1: SOURCE_UNFIT Cannot use source: switch-root needs debian, directory, or files: { rootfs: … } and nothing else',
+      'images/installer/image.yaml:4:1: SOURCE_UNFIT Cannot use source: switch-root needs debian, oci, directory, or files: { rootfs: … } and nothing else',
     ],
   ],
   [
@@ -304,7 +304,7 @@ export const broken: readonly [title: string, file: string, from: string, to: st
     / {4}initrd.*\n/.exec(installer)?.[0] ?? '',
     '',
     [
-      'images/installer/image.yaml:4:1: SOURCE_UNFIT Cannot use source: kexec needs debian, directory, or files: { kernel: …, initrd: … } and nothing else',
+      'images/installer/image.yaml:4:1: SOURCE_UNFIT Cannot use source: kexec needs debian, oci, directory, or files: { kernel: …, initrd: … } and nothing else',
     ],
   ],
   [
@@ -313,7 +313,7 @@ export const broken: readonly [title: string, file: string, from: string, to: st
     'source: {',
     'source: { files: {},',
     [
-      'images/debian/image.yaml:4:9: VALUE_INVALID Cannot use source: a mapping, expected exactly one of debian, directory and files',
+      'images/debian/image.yaml:4:9: VALUE_INVALID Cannot use source: a mapping, expected exactly one of debian, oci, directory, files, iso and command',
     ],
   ],
   [
@@ -452,5 +452,42 @@ export const broken: readonly [title: string, file: string, from: string, to: st
     'lab:',
     'run: ["true"]\nlab:',
     ['images/installer/image.yaml:8:1: RUN_UNFIT Cannot use run: a source of the kind files gives files as they are'],
+  ],
+  [
+    'a container image without a registry',
+    image,
+    'debian: { suite: trixie, packages: [openssh-server] }',
+    'oci: { image: debian }',
+    [
+      'images/debian/image.yaml:4:25: VALUE_INVALID Cannot use source.oci.image: "debian", expected registry/repository with :tag or @sha256:…, such as docker.io/library/debian:trixie',
+    ],
+  ],
+  [
+    'a kernel of a container image that is never started',
+    image,
+    'debian: { suite: trixie, packages: [openssh-server] }',
+    'oci: { image: "docker.io/library/debian:trixie", kernel: boot/vmlinuz }',
+    [
+      'images/debian/image.yaml:4:60: KERNEL_UNFIT Cannot use source.oci.kernel: switch-root starts no kernel of the image',
+    ],
+  ],
+  [
+    'a command that makes the wrong files',
+    image,
+    'debian: { suite: trixie, packages: [openssh-server] }',
+    'command: { command: [make], outputs: { kernel: k } }',
+    [
+      'images/debian/image.yaml:4:1: SOURCE_UNFIT Cannot use source: switch-root needs debian, oci, directory, or files: { rootfs: … } and nothing else',
+    ],
+  ],
+  [
+    'an ISO image that is not there',
+    image,
+    'debian: { suite: trixie, packages: [openssh-server] }',
+    'iso: { image: live.iso, rootfs: live/filesystem.squashfs }',
+    [
+      'images/debian/image.yaml:4:9: OVERLAY_UNFIT Cannot use images/debian/overlay: a source of the kind iso gives files as they are',
+      'images/debian/image.yaml:4:25: FILE_MISSING Cannot use source.iso.image: there is no file images/debian/live.iso',
+    ],
   ],
 ];

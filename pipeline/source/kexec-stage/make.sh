@@ -1,15 +1,25 @@
 # Makes the stage that a kexec'd kernel starts with, and takes the kernel out of the root filesystem.
-# make.sh ROOT OUT EPOCH BUSYBOX: writes OUT/vmlinuz and OUT/stage; ends with 3 when ROOT does not have exactly one kernel.
+# make.sh ROOT OUT EPOCH BUSYBOX [KERNEL]: writes OUT/vmlinuz and OUT/stage; ends with 3 when ROOT does not have exactly one
+# kernel, or not the one that is named.
 set -eu
 root=$1 out=$2 epoch=$3 busybox=$4
 here=$(dirname "$0")
-set -- "$root"/boot/vmlinuz-*
+kernel=${5:-}
+if [ -n "$kernel" ]; then
+  set -- "$root/$kernel"
+  # Otherwise a link of the tree would be followed out of it.
+  [ ! -L "$1" ] || set -- "$root/missing"
+else
+  set -- "$root"/boot/vmlinuz-*
+fi
 if [ $# -ne 1 ] || [ ! -f "$1" ]; then
   [ -f "$1" ] || set --
   echo "kernels: $#" >&2
   exit 3
 fi
 release=${1##*/vmlinuz-}
+# A kernel of another name: that of the only modules.
+[ -d "$root/lib/modules/$release" ] || release=$(ls "$root/lib/modules")
 cp "$1" "$out/vmlinuz"
 # Nothing starts from there: kernel and initrd come over the network. The links are those that bootloaders read.
 find "$root/boot" -mindepth 1 -delete
