@@ -16,6 +16,7 @@ import { type LockOptions, lockPackages } from './source/lock.ts';
 import { ociRecipe } from './source/oci.ts';
 import { lockOciImage } from './source/oci-lock.ts';
 import type { LockedPackage } from './source/package-list.ts';
+import type { PackageRequest } from './source/package-lock.ts';
 import { recipeOf } from './source/recipe.ts';
 import type { LogLine } from './source/source.ts';
 import type { ToolRoot } from './source/tool-root.ts';
@@ -58,8 +59,7 @@ export async function gather(image: ImageDefinition, files: DefinitionFiles, wor
   const lockFile = await readLockFile(files, image.name);
   const options = { ...workshop, ...(lockFile && { lockFile }) };
   if (isTree(image.source)) return gatherTree({ ...image, source: image.source }, files, options);
-  const origins = originsOf(image.source);
-  const packages = await lockOrigins(image, origins, options);
+  const packages = await lockAll(packageRequests(image).packages, options);
   const recipe = fileRecipes[image.source.kind];
   const inputs: ImageInputs = {
     image,
@@ -72,6 +72,25 @@ export async function gather(image: ImageDefinition, files: DefinitionFiles, wor
 }
 
 const fileRecipes = { files: [], iso: isoRecipe, command: commandRecipe } as const;
+
+/** What of Debian an image is made of: the packages of its tree and of its first stage, and those that hold its files. */
+export function packageRequests({ source, arch, start }: ImageDefinition): PackageRequests {
+  const { method } = start;
+  if (!isTree(source)) {
+    const origins = originsOf(source).map((origin) => ({ origin }));
+    return { packages: filesRequests(origins, arch), stage: [] };
+  }
+  const suite = source.kind === 'debian' ? source.suite : stageSuite;
+  return {
+    packages: source.kind === 'debian' ? [debianRequest({ ...source, arch, method })] : [],
+    stage: method === 'kexec' ? [stageRequest({ suite, arch })] : [],
+  };
+}
+
+export interface PackageRequests {
+  readonly packages: readonly PackageRequest[];
+  readonly stage: readonly PackageRequest[];
+}
 
 /** Where the files that an image is made of come from. */
 function originsOf(source: ImageSource): readonly FileOrigin[] {
@@ -98,13 +117,12 @@ async function gatherTree(
   files: DefinitionFiles,
   options: Workshop & LockOptions,
 ): Promise<Gathered> {
-  const { source, arch } = image;
+  const { source } = image;
   const { method } = image.start;
   const overlay = await overlayInputs(files, image);
-  const packages =
-    source.kind === 'debian' ? await lockPackages(debianRequest({ ...source, arch, method }), options) : [];
-  const stageOf = { suite: source.kind === 'debian' ? source.suite : stageSuite, arch };
-  const stagePackages = method === 'kexec' ? await lockPackages(stageRequest(stageOf), options) : [];
+  const requests = packageRequests(image);
+  const packages = await lockAll(requests.packages, options);
+  const stagePackages = await lockAll(requests.stage, options);
   const content = await treeContent(image, options);
   const inputs: ImageInputs = {
     image,
@@ -137,17 +155,8 @@ export function directoryOptions(
   return { path, allowed: allowed?.directories ?? [] };
 }
 
-/** The packages that hold files of an image, each alone: nothing of what they depend on is used. */
-async function lockOrigins(
-  { arch }: ImageDefinition,
-  origins: readonly FileOrigin[],
-  options: LockOptions,
-): Promise<readonly LockedPackage[]> {
+async function lockAll(requests: readonly PackageRequest[], options: LockOptions): Promise<readonly LockedPackage[]> {
   const packages: LockedPackage[] = [];
-  const requests = filesRequests(
-    origins.map((origin) => ({ origin })),
-    arch,
-  );
   for (const request of requests) packages.push(...(await lockPackages(request, options)));
   return packages;
 }

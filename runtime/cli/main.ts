@@ -22,6 +22,7 @@ import { repoCommand } from './repo.ts';
 import { runCommand } from './run.ts';
 import { statusCommand } from './status.ts';
 import { acceptHistoryCommand, resumeCommand, suspendCommand } from './steer.ts';
+import { updateCommand } from './update.ts';
 import { validateCommand } from './validate.ts';
 import { verifyCommand } from './verify.ts';
 
@@ -41,6 +42,7 @@ const program = new Command('boottorrent')
 const verbs = [
   validateCommand,
   planCommand,
+  updateCommand,
   buildCommand,
   publishCommand,
   pullCommand,
