@@ -87,7 +87,8 @@ const sandbox: Section = {
   RestrictRealtime: 'yes',
   RestrictSUIDSGID: 'yes',
   SystemCallArchitectures: 'native',
-  SystemCallFilter: ['@system-service', '~@privileged @resources'],
+  // `ip` ends when it cannot give up the capabilities that it does not have.
+  SystemCallFilter: ['@system-service', '~@privileged @resources', 'capset'],
   SystemCallErrorNumber: 'EPERM',
 };
 

@@ -47,6 +47,12 @@ it('the daemon of the units is exposed by at most 2.5, as systemd-analyze securi
   expect(status).toBe(0);
 });
 
+it('the daemon may call capset: ip ends without it, and with it the runtime', () => {
+  const text = readFileSync(join(units, 'boottorrent.service'), 'utf8');
+  const filters = [...text.matchAll(/^SystemCallFilter=(.*)$/gm)].map((match) => match[1]);
+  expect(filters).toEqual(['@system-service', '~@privileged @resources', 'capset']);
+});
+
 it('every boot socket is bound to the interface, and has the name that the runtime looks for', () => {
   for (const [name, port] of [['dhcp', 67] as const, ['pxe', 4011] as const, ['tftp', 69] as const]) {
     const text = readFileSync(join(units, `boottorrent-${name}.socket`), 'utf8');
