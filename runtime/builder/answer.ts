@@ -63,8 +63,9 @@ async function argumentsOf(
       return ['gc', ...place, '--in-use', path, ...keep, ...(request.dryRun ? ['--dry-run'] : [])];
     }
     case 'publish':
+    case 'pull':
       return [
-        ...['publish', ...place, ...(await repositoryOf(request.revision, options))],
+        ...[request.verb, ...place, ...(await repositoryOf(request.revision, options))],
         ...(request.acceptHistory ? ['--accept-history'] : []),
       ];
   }

@@ -5,6 +5,7 @@ import { type BuildRequest, formatRequest, parseRequest, requestOf } from './req
 const revision = 'a'.repeat(40) as never;
 const requests: readonly BuildRequest[] = [
   { verb: 'publish', revision, acceptHistory: true },
+  { verb: 'pull', revision, acceptHistory: false },
   { verb: 'keygen' },
   { verb: 'gc', inUse: '[]', keep: 5, dryRun: true },
 ];
@@ -26,6 +27,7 @@ it.each([
   ],
   ...[
     '{"verb":"publish","revision":"--help","acceptHistory":false}',
+    '{"verb":"pull","acceptHistory":false}',
     '{"verb":"keygen","state":"/etc"}',
     '{"verb":"gc"}',
   ],

@@ -3,8 +3,11 @@ import { Fault } from '#bundle/fault.ts';
 
 /** What the daemon may ask of the builder of an installed site. Everything else the builder knows itself. */
 export type BuildRequest =
-  /** `acceptHistory`: the operator has accepted that it does not follow on what is published. */
-  | { readonly verb: 'publish'; readonly revision: Revision; readonly acceptHistory: boolean }
+  /**
+   * Build a commit, or take it from the registry of the site. `acceptHistory`: the operator has accepted that it does
+   * not follow on what is published.
+   */
+  | { readonly verb: 'publish' | 'pull'; readonly revision: Revision; readonly acceptHistory: boolean }
   | { readonly verb: 'keygen' }
   /** `inUse`: the text of the file that `gc --in-use` takes; `keep` absent: what the site says. */
   | { readonly verb: 'gc'; readonly inUse: string; readonly keep?: number; readonly dryRun: boolean };
@@ -22,12 +25,12 @@ export function parseRequest(text: string): BuildRequest {
   const keys = Object.keys(value).toSorted().join();
   if (value.verb === 'keygen' && keys === 'verb') return { verb: 'keygen' };
   const { verb, revision, acceptHistory } = value;
-  const isPublish = verb === 'publish' && keys === 'acceptHistory,revision,verb';
+  const isPublish = (verb === 'publish' || verb === 'pull') && keys === 'acceptHistory,revision,verb';
   if (isPublish && typeof revision === 'string' && typeof acceptHistory === 'boolean') {
     return { verb, revision: parseRevision(revision), acceptHistory };
   }
   if (value.verb === 'gc' && /^dryRun,inUse,(keep,)?verb$/.test(keys)) return collection(value);
-  throw invalid('expected publish with a revision, keygen, or gc');
+  throw invalid('expected publish or pull with a revision, keygen, or gc');
 }
 
 /**
@@ -42,7 +45,7 @@ export async function requestOf(
   const [verb] = argv;
   const optionOf = (option: string) => argv[argv.indexOf(option) + 1] ?? '';
   if (verb === 'keygen') return { verb };
-  if (verb === 'publish' && argv.includes('--revision')) {
+  if ((verb === 'publish' || verb === 'pull') && argv.includes('--revision')) {
     const acceptHistory = argv.includes('--accept-history');
     return { verb, revision: parseRevision(optionOf('--revision')), acceptHistory };
   }

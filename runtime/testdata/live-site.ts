@@ -43,6 +43,8 @@ export interface LiveSite {
   /** A repository with a work tree. */
   readonly repository: string;
   readonly statePath: string;
+  /** Of the network that the runtime is in. */
+  readonly namespace: string;
   /** Runs git in the repository; resolves with what it wrote on both outputs. */
   git(...argv: readonly string[]): Promise<string>;
   /** Commits these files. @returns the revision */
@@ -87,7 +89,7 @@ export async function openLiveSite(): Promise<LiveSite> {
   }
   await execute('git', ['init', '-q', '-b', 'main', repository], { env: gitEnvironment });
   return {
-    ...{ folder, repository, statePath, git },
+    ...{ folder, repository, statePath, namespace, git },
     async commit(files) {
       for (const [name, text] of Object.entries(files)) {
         await mkdir(dirname(join(repository, name)), { recursive: true });
