@@ -73,6 +73,7 @@ async function buildAndPush(revision: string): Promise<void> {
   if (!published) throw new Error('nothing was published');
   await pushPublished(published, { store, registry: client, keys: [key.publicKey] });
   client.close();
+  for (const { statePath } of machines) await askSocket(join(statePath, 'control.sock'), '/v1/poke', { body: '{}' });
 }
 
 async function until(machine: Machine, is: (status: Status) => boolean): Promise<Status> {
@@ -133,15 +134,18 @@ it('two runtimes that follow one repository wait for its registry, and then serv
   for (const { statePath } of machines) expect(existsSync(join(statePath, 'keys'))).toBe(false);
 });
 
-it('a next commit comes by itself, and a runtime keeps serving the last one until then', async () => {
-  const before = await Promise.all(machines.map((machine) => machine.status()));
-  const revision = (await sites[0]?.commit({ 'images/tiny/initrd': 'a newer initrd' })) ?? '';
-  for (const [index, machine] of machines.entries()) {
-    const status = await until(machine, ({ refused }) => refused?.revision === revision);
-    expect(status).toMatchObject({ ready: true, revision: before[index]?.revision });
-  }
-  await buildAndPush(revision);
-  for (const machine of machines) await until(machine, (status) => status.ready && status.revision === revision);
-  const [one, other] = await Promise.all(machines.map(catalogOf));
-  expect(other).toEqual(one);
-});
+it.runIf(process.env.BT_TEST === 'all')(
+  'a next commit comes by itself, and a runtime keeps serving the last one until then',
+  async () => {
+    const before = await Promise.all(machines.map((machine) => machine.status()));
+    const revision = (await sites[0]?.commit({ 'images/tiny/initrd': 'a newer initrd' })) ?? '';
+    for (const [index, machine] of machines.entries()) {
+      const status = await until(machine, ({ refused }) => refused?.revision === revision);
+      expect(status).toMatchObject({ ready: true, revision: before[index]?.revision });
+    }
+    await buildAndPush(revision);
+    for (const machine of machines) await until(machine, (status) => status.ready && status.revision === revision);
+    const [one, other] = await Promise.all(machines.map(catalogOf));
+    expect(other).toEqual(one);
+  },
+);

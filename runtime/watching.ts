@@ -10,7 +10,7 @@ export interface Watching {
   readonly trouble: () => Fault | undefined;
   /** When it was asked with success last. */
   readonly successMs: () => number | undefined;
-  /** Asks the repository now. */
+  /** Asks the repository now, and tries again what is waited for. */
   poke(): void;
 }
 
@@ -33,5 +33,11 @@ export function openWatching(
       onTrouble();
     },
   });
-  return { component, trouble: () => trouble, successMs: () => successMs, poke: component.poke };
+  function poke(): void {
+    component.poke();
+    // Who pokes may have mended just that: the registry has it now, a server answers again.
+    const { refused } = follower.conditions();
+    if (refused && refused.kind !== 'stalled') follower.again();
+  }
+  return { component, trouble: () => trouble, successMs: () => successMs, poke };
 }

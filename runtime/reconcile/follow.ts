@@ -84,6 +84,7 @@ export function openFollower(options: FollowerOptions): Follower {
   function tell(result: Result): void {
     const { log } = options;
     if (result.kind === 'published') log.info({ part: 'publish', ...result }, 'published');
+    else if (result.retry === 'waiting') log.info({ part: 'publish', ...result }, 'revision is waited for');
     else log.error({ part: 'publish', ...result }, 'revision refused');
   }
 
