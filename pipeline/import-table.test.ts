@@ -52,7 +52,9 @@ const rules: readonly Rule[] = [
     may: new RegExp(`^(${pure})\\.ts$|^${contract}`),
     mayTypes: /^pipeline\/definition\//,
   },
-  ...['admin', 'dhcp', 'tftp', 'http', 'tracker', 'swarm', 'git', 'history', 'dashboard', 'reconcile'].map(shell),
+  ...['admin', 'dhcp', 'tftp', 'http', 'tracker', 'swarm', 'git', 'history', 'dashboard', 'reconcile', 'webhook'].map(
+    shell,
+  ),
   { files: /^runtime\/repo\//, may: /^(runtime\/repo\/|pipeline\/(definition|bundle)\/|node:)/ },
   { files: /^runtime\/(cli|lab|sweep)\//, may: /./ },
   { files: /^runtime\//, may: /^(runtime\/(?!cli|lab|sweep)|pipeline\/(definition|bundle|store)\/|node:|[a-z@])/ },

@@ -11,6 +11,7 @@ import type { Log } from './log.ts';
 import { folderIn } from './site-settings.ts';
 import { type InterfaceAddress, interfaceAddress } from './sockets/interface.ts';
 import { trustedKeys } from './trusted-keys.ts';
+import { readSecret } from './webhook/webhook.ts';
 
 export interface RuntimeOptions {
   /** Path of `boot.config.yaml`. */
@@ -41,6 +42,8 @@ export interface Here {
   readonly keys: readonly PublicKey[];
   readonly remote: Remote;
   readonly mirror: Mirror;
+  /** With which a forge signs its webhooks; absent: none is taken. */
+  readonly webhookSecret?: string;
 }
 
 /** @throws those of the file, the interface, the store, the keys and the remote */
@@ -56,7 +59,9 @@ export async function openHere(options: RuntimeOptions, signal: AbortSignal): Pr
   const remote = await parseRemote(site.git.remote, configPath);
   const branch = site.git.branch === undefined ? {} : { branch: site.git.branch };
   const mirror = await openMirror({ path: join(statePath, 'mirror.git'), remote, ...branch, environment, signal });
-  return { options, site, overlay, address, store, keys, remote, mirror };
+  const { webhook } = site.git;
+  const secret = webhook && { webhookSecret: await readSecret(resolve(dirname(configPath), webhook.secretFile)) };
+  return { options, site, overlay, address, store, keys, remote, mirror, ...secret };
 }
 
 /** Where `boot.config.yaml` is in the repository: `''`, or a path that ends in a slash. */

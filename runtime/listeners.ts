@@ -1,4 +1,5 @@
 import { join } from 'node:path';
+import type { FastifyInstance } from 'fastify';
 import type { BootReport } from '#bundle/boot-report.ts';
 import { Fault } from '#bundle/fault.ts';
 import { addAdminRoutes } from './admin/route.ts';
@@ -25,6 +26,7 @@ import type { Steering } from './steering.ts';
 import { openSwarmNeeds } from './swarm-needs.ts';
 import type { Tracker } from './tracker/http.ts';
 import type { Watching } from './watching.ts';
+import { addWebhook } from './webhook/webhook.ts';
 
 /** What the listeners answer from. */
 export interface Parts {
@@ -57,9 +59,21 @@ export function listeners(here: Here, parts: Parts): readonly Component[] {
       bootListener({ answers: answersForNodes(here, parts), blobsPath, onBusy, onAnswer: parts.metrics.answered }),
       boot,
     ),
-    listener('status-http', statusListener(status), parseListenAddress(site.network.status)),
+    listener(
+      'status-http',
+      forPeople(here, { status, watching: parts.watching }),
+      parseListenAddress(site.network.status),
+    ),
     control(here, { ...parts, status }),
   ];
+}
+
+function forPeople(
+  { webhookSecret: secret }: Here,
+  { status, watching }: { readonly status: StatusAnswers; readonly watching: Watching },
+): FastifyInstance {
+  const app = statusListener(status);
+  return secret === undefined ? app : addWebhook(app, { secret, poke: watching.poke });
 }
 
 function control({ options }: Here, parts: Parts & { readonly status: StatusAnswers }): Component {

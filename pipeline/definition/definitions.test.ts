@@ -11,7 +11,7 @@ test('readDefinitions() reads a sound commit with defaults filled in', async () 
   expect(warnings).toEqual([]);
   expect(definitions?.site).toEqual({
     site: 'lab',
-    git: { remote: '.', pollMs: 15_000 },
+    git: { remote: '.', pollMs: 15_000, verify: 'off' },
     network: {
       interface: 'eth1',
       dhcp: { mode: 'full', range: ['10.20.0.100', '10.20.0.199'], leaseMs: 43_200_000, dns: [] },

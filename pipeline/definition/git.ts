@@ -44,11 +44,15 @@ export function pathOf(repository: Repository): string {
 }
 
 /** Starts git in a repository, by an argument list and with nothing of the caller's environment. */
-export function spawnGit(repository: Repository, argv: readonly string[]): ChildProcessWithoutNullStreams {
+export function spawnGit(
+  repository: Repository,
+  argv: readonly string[],
+  more: Readonly<Record<string, string>> = {},
+): ChildProcessWithoutNullStreams {
   const quarantine = typeof repository === 'string' ? {} : repository.quarantine;
   return spawn('git', [...guards, '--no-pager', ...argv], {
     cwd: pathOf(repository),
-    env: { ...environment, ...quarantine },
+    env: { ...environment, ...quarantine, ...more },
   });
 }
 
@@ -59,16 +63,48 @@ export interface GitOptions {
   readonly limitBytes?: number;
   /** Then it is killed. Default: one minute. */
   readonly limitMs?: number;
+  /** More variables. */
+  readonly environment?: Readonly<Record<string, string>>;
 }
 
-/** Runs git to its end and returns what it wrote. @throws Fault `GIT_FAILED` */
+const defaultLimitBytes = 64 * 1024 * 1024;
+
+/** Runs git to its end and returns what it wrote. @throws Fault `GIT_FAILED`, `GIT_TOO_LARGE` */
 export async function runGit(
   repository: Repository,
   argv: readonly string[],
   options: GitOptions = {},
 ): Promise<Buffer> {
-  const { accept = [0], limitBytes = 64 * 1024 * 1024, limitMs = 60_000 } = options;
-  const child = spawnGit(repository, argv);
+  const { accept = [0], limitBytes = defaultLimitBytes } = options;
+  const { status, signal, said, written } = await tryGit(repository, argv, options);
+  if (written.length > limitBytes) {
+    throw new Fault('GIT_TOO_LARGE', `Cannot run git ${argv[0]}: it gives more than ${limitBytes} bytes`, {
+      hint: 'Nothing of such a size belongs among definitions',
+      retry: 'stalled',
+    });
+  }
+  if (status !== null && accept.includes(status)) return written;
+  const reason = said.trim().slice(0, 500) || `ended by ${signal}`;
+  throw new Fault('GIT_FAILED', `Cannot run git ${argv[0]} in ${pathOf(repository)}: ${reason}`);
+}
+
+/** How git ended, whatever it says. */
+export interface GitResult {
+  readonly status: number | null;
+  readonly signal: NodeJS.Signals | null;
+  readonly written: Buffer;
+  /** On its standard error. */
+  readonly said: string;
+}
+
+/** Runs git to its end. @throws Fault `GIT_FAILED` where there is none */
+export async function tryGit(
+  repository: Repository,
+  argv: readonly string[],
+  options: GitOptions = {},
+): Promise<GitResult> {
+  const { limitBytes = defaultLimitBytes, limitMs = 60_000 } = options;
+  const child = spawnGit(repository, argv, options.environment);
   const timer = setTimeout(() => child.kill('SIGKILL'), limitMs).unref();
   child.stdin.end();
   const ended = new Promise<number | null>((resolve, reject) => {
@@ -83,15 +119,7 @@ export async function runGit(
     collect(child.stdout, limitBytes, () => child.kill('SIGKILL')),
   ]);
   clearTimeout(timer);
-  if (written.length > limitBytes) {
-    throw new Fault('GIT_TOO_LARGE', `Cannot run git ${argv[0]}: it gives more than ${limitBytes} bytes`, {
-      hint: 'Nothing of such a size belongs among definitions',
-      retry: 'stalled',
-    });
-  }
-  if (status !== null && accept.includes(status)) return written;
-  const reason = said.toString().trim().slice(0, 500) || `ended by ${child.signalCode}`;
-  throw new Fault('GIT_FAILED', `Cannot run git ${argv[0]} in ${pathOf(repository)}: ${reason}`);
+  return { status, signal: child.signalCode, said: said.toString(), written };
 }
 
 async function collect(stream: AsyncIterable<Buffer>, limitBytes: number, onExcess?: () => void): Promise<Buffer> {

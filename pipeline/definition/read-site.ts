@@ -32,6 +32,7 @@ export function readSite(file: string, text: string, overlay?: SiteOverlay): Rea
     ...dhcpFaults(written, source),
     ...groupFaults(written, source),
     ...keyFaults(written, source),
+    ...verifyFaults(written, source),
     ...registryFaults(written, source),
   ];
   return more.length > 0
@@ -41,6 +42,15 @@ export function readSite(file: string, text: string, overlay?: SiteOverlay): Rea
 
 function suspension({ suspend }: SiteFile, document: SourceDocument): Pick<Site, 'suspended'> {
   return suspend === true ? { suspended: document.locate(['suspend']) } : {};
+}
+
+function verifyFaults({ git = {} }: SiteFile, document: SourceDocument): readonly Fault[] {
+  const { verify = 'off', allowedSigners, openpgpKeys } = git;
+  if (verify === 'off' || allowedSigners !== undefined || openpgpKeys !== undefined) return [];
+  const hint = 'Set git.allowedSigners (SSH) or git.openpgpKeys to a file with the keys of those who may commit';
+  const location = document.locate(['git', 'verify']);
+  const message = `Cannot use git.verify: ${verify} needs keys, and none are named`;
+  return [definitionFault('VALUE_INVALID', message, { location, hint })];
 }
 
 function dhcpFaults({ network }: SiteFile, document: SourceDocument): readonly Fault[] {

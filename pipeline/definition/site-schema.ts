@@ -105,6 +105,10 @@ const group = Type.Object(
   { ...closed, description: 'The first group whose match fits a node is the one of that node' },
 );
 
+/** Read on this machine, at the path that its own file names; never from a commit. */
+const diskPath = (description: string) =>
+  Type.String({ minLength: 1, maxLength: 1000, wanted: 'a path, from the folder of this file', description });
+
 const git = Type.Object(
   {
     remote: Type.Optional(
@@ -122,6 +126,22 @@ const git = Type.Object(
       }),
     ),
     poll: Type.Optional(duration('15s')),
+    verify: Type.Optional(
+      Type.Union([Type.Literal('off'), Type.Literal('head'), Type.Literal('range')], {
+        wanted: 'off, head (the commit itself) or range (every commit since the published one)',
+        description: 'Which commits must be signed by a known key. Default: off',
+      }),
+    ),
+    allowedSigners: Type.Optional(
+      diskPath('SSH keys whose signatures count: a file as in ssh-keygen(1), ALLOWED SIGNERS'),
+    ),
+    openpgpKeys: Type.Optional(diskPath('OpenPGP keys whose signatures count: a file of public keys')),
+    webhook: Type.Optional(
+      Type.Object(
+        { secretFile: diskPath('Holds the secret that the forge signs with, at least 16 characters') },
+        { ...closed, wanted: 'a mapping with secretFile', description: 'Takes POST /hooks/git at network.status' },
+      ),
+    ),
   },
   closed,
 );

@@ -8,11 +8,7 @@ export function siteOf(file: SiteFile): Site {
   const { dhcp = {}, http = {}, interface: name, address, status } = file.network;
   return {
     site: file.site,
-    git: {
-      remote: file.git?.remote ?? '.',
-      ...(file.git?.branch !== undefined && { branch: file.git.branch }),
-      pollMs: milliseconds(file.git?.poll ?? '15s'),
-    },
+    git: gitOf(file.git ?? {}),
     network: {
       interface: name,
       ...(address !== undefined && { address }),
@@ -38,6 +34,19 @@ export function siteOf(file: SiteFile): Site {
     swarm: swarmOf(file.swarm ?? {}),
     sources: { hosts: [], directories: [], plainHttp: [], commands: false, ...file.sources },
     groups: (file.groups ?? []).map(groupOf),
+  };
+}
+
+function gitOf(git: NonNullable<SiteFile['git']>): Site['git'] {
+  const { remote, branch, poll, verify, allowedSigners, openpgpKeys, webhook } = git;
+  return {
+    remote: remote ?? '.',
+    ...(branch !== undefined && { branch }),
+    pollMs: milliseconds(poll ?? '15s'),
+    verify: verify ?? 'off',
+    ...(allowedSigners !== undefined && { allowedSigners }),
+    ...(openpgpKeys !== undefined && { openpgpKeys }),
+    ...(webhook && { webhook }),
   };
 }
 

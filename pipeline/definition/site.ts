@@ -10,7 +10,16 @@ export interface Site {
   /** Where `suspend: true` is written; absent: it is not. */
   readonly suspended?: Location;
   /** `remote: "."` is the repository that the file is in; `branch` absent: the current HEAD. */
-  readonly git: { readonly remote: string; readonly branch?: string; readonly pollMs: number };
+  readonly git: {
+    readonly remote: string;
+    readonly branch?: string;
+    readonly pollMs: number;
+    /** Which commits must be signed. Paths are as written: from the folder of the file. */
+    readonly verify: 'off' | 'head' | 'range';
+    readonly allowedSigners?: string;
+    readonly openpgpKeys?: string;
+    readonly webhook?: { readonly secretFile: string };
+  };
   readonly network: {
     readonly interface: string;
     /** The server's IPv4 address where the interface has several. */

@@ -1,9 +1,12 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import type { Revision } from '#bundle/digest.ts';
 import { Fault } from '#bundle/fault.ts';
 import { checkHistory } from '#definition/commit-history.ts';
+import { checkSignatures } from '#definition/commit-signature.ts';
 import { readDefinitions } from '#definition/definitions.ts';
 import { definitionsInvalid } from '#definition/faults.ts';
 import { quarantineVariables, type Repository } from '#definition/git.ts';
+import { loadSite } from '#definition/load-site.ts';
 import { revisionFiles } from '#definition/revision-files.ts';
 import { printable } from '../dashboard/node-lines.ts';
 import type { Status } from '../dashboard/view.ts';
@@ -11,6 +14,7 @@ import { askSocket } from '../http/ask-socket.ts';
 import { isKnown, viewPush } from '../repo/published.ts';
 import { type PushedRef, pushOptions } from '../repo/push.ts';
 import { controlSocketPath } from '../state-lock.ts';
+import { signaturePolicy } from './admit.ts';
 import { findPlace } from './builder.ts';
 import type { HookFlags } from './repo.ts';
 import { openReporter } from './report.ts';
@@ -45,6 +49,7 @@ export async function validatePush(
   if (before !== undefined && !pushOptions(environment).includes(acceptOption)) {
     await checkHistory(repository, { published: before, next }).catch(explainOption);
   }
+  await checkPusher(repository, { next, before, flags });
   const { overlay } = await findPlace(flags);
   const files = await revisionFiles(repository, { revision: next, folder: withSlash(flags.directory) });
   try {
@@ -55,6 +60,19 @@ export async function validatePush(
   } finally {
     await files.close();
   }
+}
+
+/** The site's own file may be out of a pusher's reach; then it is the builder who looks at the signatures. */
+async function checkPusher(
+  repository: Repository,
+  { next, before, flags }: { next: Revision; before: Revision | undefined; flags: HookFlags },
+): Promise<void> {
+  const place = await findPlace(flags);
+  const site = await loadSite(place.configPath, place.overlay).catch(() => undefined);
+  if (!site) return;
+  const since = before === undefined ? {} : { published: before };
+  const policy = signaturePolicy(site, place.configPath);
+  await checkSignatures(repository, { policy, next, nowMs: Date.now(), ...since });
 }
 
 function explainOption(error: unknown): never {

@@ -1,14 +1,19 @@
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { type LiveSite, openLiveSite, siteFiles, siteText } from '../testdata/live-site.ts';
 
-const soon = { timeout: 20_000, interval: 50 };
+const soon = { timeout: 60_000, interval: 50 };
 let site: LiveSite;
+const secret = '0123456789abcdef';
+const config = (more = '') => siteText(`git: { poll: 1h, webhook: { secretFile: .git/secret }${more} }\n`);
 const tryStatus = () => site.status().catch(() => undefined);
 const served = (revision: string) => expect.poll(tryStatus, soon).toMatchObject({ revision, faults: [] });
 
 beforeAll(async () => {
   site = await openLiveSite();
-  await site.commit(siteFiles);
+  await site.commit({ ...siteFiles, 'boot.config.yaml': config() });
+  await writeFile(join(site.repository, '.git', 'secret'), `${secret}\n`);
   site.start();
 });
 afterAll(() => site.close());
@@ -74,11 +79,42 @@ it('suspend holds publishing also over a kill, and resume publishes only the new
 
 it('suspend: true of a commit holds it back, with its place', async () => {
   const before = await site.status();
-  const held = await site.commit({ 'boot.config.yaml': siteText('git: { poll: 1h }\nsuspend: true\n') });
+  const held = await site.commit({ 'boot.config.yaml': `${config()}suspend: true\n` });
   await expect.poll(tryStatus, soon).toMatchObject({ refused: { revision: held } });
   expect(await site.status()).toMatchObject({
     revision: before.revision,
     faults: [{ code: 'SUSPENDED', file: 'boot.config.yaml', line: 8, column: 10 }],
   });
-  await served(await site.commit({ 'boot.config.yaml': siteFiles['boot.config.yaml'] }));
+  await served(await site.commit({ 'boot.config.yaml': config() }));
+});
+
+it('takes a webhook of a forge that knows the secret, at the address for people and not at that for nodes', async () => {
+  const post = (url: string, token: string) =>
+    site.inside(
+      'curl',
+      '-s',
+      '-o',
+      '/dev/null',
+      '-w',
+      '%{http_code}',
+      '-d',
+      '{}',
+      '-H',
+      `X-Gitlab-Token: ${token}`,
+      url,
+    );
+  expect(await post('http://127.0.0.1:8470/hooks/git', secret)).toBe('202');
+  expect(await post('http://127.0.0.1:8470/hooks/git', 'another one, wrong')).toBe('401');
+  expect(await post('http://10.88.0.1:8480/hooks/git', secret)).toBe('404');
+});
+
+it('refuses a commit that is not signed, once the file on the disk asks for it', async () => {
+  const before = await site.status();
+  await writeFile(join(site.repository, 'signers'), '');
+  const unsigned = await site.commit({ 'boot.config.yaml': config(', verify: head, allowedSigners: signers') });
+  await expect.poll(tryStatus, soon).toMatchObject({ refused: { revision: unsigned } });
+  expect(await site.status()).toMatchObject({
+    revision: before.revision,
+    faults: [{ code: 'COMMIT_SIGNATURE_REFUSED', message: expect.stringContaining('it is not signed') }],
+  });
 });

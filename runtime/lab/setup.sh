@@ -8,7 +8,7 @@ cd "$(dirname "$0")/../.."
 # qemu and its firmware, namespaces, the builder of Debian roots, router advertisements (iPXE waits for one), git.
 packages="qemu-system-x86 ovmf iproute2 mmdebstrap debian-archive-keyring radvd git ca-certificates"
 # Foreign clients that the tests hold the servers against.
-[ "${1:-}" = test ] && packages="$packages aria2 minisign isc-dhcp-client udhcpc tftp-hpa atftp curl wget procps nftables dnsmasq-base cpio systemd uidmap docker-registry skopeo apache2-utils openssl strace"
+[ "${1:-}" = test ] && packages="$packages aria2 minisign isc-dhcp-client udhcpc tftp-hpa atftp curl wget procps nftables dnsmasq-base cpio systemd uidmap gnupg openssh-client docker-registry skopeo apache2-utils openssl strace"
 
 fail() {
   echo "$1" >&2

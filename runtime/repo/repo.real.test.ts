@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { type LiveSite, openLiveSite, siteFiles, siteText, tinyImage } from '../testdata/live-site.ts';
 
-const soon = { timeout: 20_000, interval: 50 };
+const soon = { timeout: 60_000, interval: 50 };
 let site: LiveSite;
 let bare = '';
 let configPath = '';

@@ -52,7 +52,7 @@ async function publishSource(source: Source): Promise<void> {
   reporter.progress({ done: 0, total: 2, name: 'bootstrap' });
   while (existsSync(join(values.state, 'hold'))) await sleep(20);
   const store = await openStore(join(values.state, 'store'));
-  await admitNext({ source, store }, { acceptHistory: values['accept-history'] });
+  await admitNext({ source, store }, { ...values, acceptHistory: values['accept-history'] });
   const { key } = await openKeyPair(values.state);
   const noTools = () => Promise.reject(new Error('the images of this test need no tools'));
   const surroundings = { cachePath: join(values.state, 'tools'), log: () => {}, refresh: false };

@@ -151,10 +151,10 @@ const sizes: readonly Hostile[] = [
     refused: ['FILES_TOO_MANY'],
   },
   {
-    name: 'a folder of 150,000 files',
+    name: 'a folder of 101,000 files',
     make: (r) => {
       const id = r.blob('x');
-      const entries = many(150_000, (n) => ({ mode: '100644', name: String(n).padStart(6, '0'), id }));
+      const entries = many(101_000, (n) => ({ mode: '100644', name: String(n).padStart(6, '0'), id }));
       return r.publish(goodSite({ overlay: { wide: { mode: '40000', id: r.tree(entries) } } }));
     },
     refused: ['FILES_TOO_MANY'],
@@ -169,13 +169,13 @@ const sizes: readonly Hostile[] = [
     refused: ['PATH_TOO_LONG'],
   },
   {
-    name: 'a site file of 300 MB in 300 kB',
-    make: (r) => r.publish(goodSite({ top: { 'boot.config.yaml': { mode: '100644', id: r.blob(Buffer.alloc(300e6, '#')) } } })),
+    name: 'a site file of 120 MB in 120 kB',
+    make: (r) => r.publish(goodSite({ top: { 'boot.config.yaml': { mode: '100644', id: r.blob(Buffer.alloc(120e6, '#')) } } })),
     refused: ['FILE_TOO_LARGE'],
   },
   {
-    name: 'an overlay that unfolds to 300 MB',
-    make: (r) => r.publish(goodSite({ overlay: { big: { mode: '100644', id: r.blob(Buffer.alloc(300e6)) } } })),
+    name: 'an overlay that unfolds to 120 MB',
+    make: (r) => r.publish(goodSite({ overlay: { big: { mode: '100644', id: r.blob(Buffer.alloc(120e6)) } } })),
     refused: ['OVERLAY_TOO_LARGE'],
   },
   {
