@@ -57,3 +57,10 @@ it.each(['etc/ssl/private/snakeoil.key', 'root/.ssh/id_ed25519', 'var/lib/tool/t
     await expect(run('sh', [script, root])).rejects.toMatchObject({ code: 3, stderr: `private key: ${path}\n` });
   },
 );
+
+it('scrub.sh cleans a tree that has next to nothing in it', async () => {
+  const small = join(root, 'small');
+  await mkdir(join(small, 'bin'), { recursive: true });
+  await run('sh', [script, small]);
+  expect(await readFile(join(small, 'etc/machine-id'), 'utf8')).toBe('');
+});
