@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
 import { parseSessionId } from '#bundle/digest.ts';
+import type { Fault } from '#bundle/fault.ts';
 import type { BootEvent } from './boot/event.ts';
 import type { Menu } from './boot/menu.ts';
 import { type Changes, openChanges } from './changes.ts';
@@ -75,7 +76,7 @@ async function compose(here: Here): Promise<readonly Component[]> {
   const orders = await openOrders(here.options.statePath);
   const follower = openFollowerOf(here, { reconciler, recorder, collector, orders, onChange: changes.tell });
   const steering = openSteering({ orders, follower, now });
-  const watching = openWatching(here, { follower, onTrouble: changes.tell });
+  const watching = openWatching(here, { follower, onTrouble: changes.tell, onRefused: recordRefusal(recorder) });
   const sockets = await openSockets(here, { serving, emit, table, drain });
   await reconciler.once();
   const parts = {
@@ -92,6 +93,14 @@ function openNotifier({ options, address, site }: Here, changes: Changes): reado
   const { environment, pid, log, statePath } = options;
   const boot = { host: address.address, port: site.network.http.port };
   return systemdNotifier({ environment, pid, log, changes, boot, controlSocket: controlSocketPath(statePath) });
+}
+
+/** What git or its limits refuse never comes to the follower, which records all else. */
+function recordRefusal(recorder: Recorder): (fault: Fault) => void {
+  return ({ code, message, hint, retry }) => {
+    const shown = { code, message, ...(hint !== undefined && { hint }) };
+    void recorder.record({ kind: 'refused', faults: [shown], retry });
+  };
 }
 
 function openRecorderOf({ options: { statePath, log }, mirror }: Here, metrics: Metrics): Promise<Recorder> {

@@ -16,8 +16,14 @@ export interface Watching {
 
 export function openWatching(
   { options, site, mirror, remote }: Here,
-  { follower, onTrouble }: { readonly follower: Follower; readonly onTrouble: () => void },
+  parts: {
+    readonly follower: Follower;
+    readonly onTrouble: () => void;
+    /** Told of a revision that is there but is not taken: too large, too slow, or not sound. */
+    readonly onRefused: (fault: Fault) => void;
+  },
 ): Watching {
+  const { follower, onTrouble, onRefused } = parts;
   let trouble: Fault | undefined;
   let successMs: number | undefined;
   const component = watchRepository({
@@ -30,6 +36,7 @@ export function openWatching(
     },
     onFault: (fault) => {
       trouble = fault;
+      if (fault.code !== 'GIT_UNREACHABLE') onRefused(fault);
       onTrouble();
     },
   });

@@ -129,23 +129,43 @@ describe('watchRepository()', () => {
         return commit(path);
       },
     ],
-  ])('sees %s at once, long before the next poll', async (_, change) => {
-    const remote = await parseRemote('.', config());
-    const stop = new AbortController();
-    const seen: string[] = [];
-    const watching = watchRepository({
-      mirror: await mirror(),
-      pollMs: 3_600_000,
-      ...(remote.local && { local: remote.local }),
-      log: openLog({ level: 'silent' }),
-      onRevision: (revision) => seen.push(revision),
-      onFault: (fault) => seen.push(fault.code),
-      random: () => 0.5,
-    }).run(stop.signal);
-    await expect.poll(() => seen.length, { timeout: 5000 }).toBe(1);
-    const head = change(repository);
-    await expect.poll(() => seen.at(-1), { timeout: 5000 }).toBe(head);
-    stop.abort();
-    await watching;
+  ])('sees %s at once, long before the next poll', (_, change) => seesAtOnce('.', () => change(repository)));
+
+  it.each([
+    ['a push', () => undefined],
+    ['a push whose ref is then packed', (bare: string) => git(bare, 'pack-refs', '--all')],
+    ['a push to another branch that HEAD names', () => undefined, 'main:refs/heads/other'],
+  ])('sees %s to a bare repository', async (_, then, refs = 'main') => {
+    const bare = join(folder, 'bare.git');
+    git(folder, 'clone', '-q', '--bare', repository, bare);
+    if (refs !== 'main') git(bare, 'symbolic-ref', 'HEAD', 'refs/heads/other');
+    if (refs !== 'main') git(bare, 'update-ref', 'refs/heads/other', 'main');
+    await seesAtOnce(bare, () => {
+      const head = commit(repository);
+      git(repository, 'push', '-q', bare, refs);
+      then(bare);
+      return head;
+    });
   });
 });
+
+/** @param change returns the revision that is then to be seen */
+async function seesAtOnce(address: string, change: () => string): Promise<void> {
+  const remote = await parseRemote(address, config());
+  const stop = new AbortController();
+  const seen: string[] = [];
+  const watching = watchRepository({
+    mirror: await mirror(address),
+    pollMs: 3_600_000,
+    ...(remote.local && { local: remote.local }),
+    log: openLog({ level: 'silent' }),
+    onRevision: (revision) => seen.push(revision),
+    onFault: (fault) => seen.push(fault.code),
+    random: () => 0.5,
+  }).run(stop.signal);
+  await expect.poll(() => seen.length, { timeout: 20_000 }).toBe(1);
+  const head = change();
+  await expect.poll(() => seen.at(-1), { timeout: 20_000 }).toBe(head);
+  stop.abort();
+  await watching;
+}
