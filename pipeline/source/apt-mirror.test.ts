@@ -1,5 +1,6 @@
 import { expect, it } from 'vitest';
-import { chooseMirror, hostMirror } from './apt-mirror.ts';
+import { formatSources } from './apt-directory.ts';
+import { chooseMirror, hostMirror, snapshotMirror } from './apt-mirror.ts';
 
 /** As `apt-get update --print-uris` says it. */
 const line = (root: string, suite: string) =>
@@ -29,4 +30,16 @@ it('chooseMirror() prefers the mirror that is named', async () => {
   expect(await chooseMirror('http://mirror.example.test/debian/')).toEqual({
     debian: 'http://mirror.example.test/debian',
   });
+});
+
+it('formatSources() of a snapshot asks for one moment of each archive, however old its lists say they are', () => {
+  const options = '[signed-by=/usr/share/keyrings/debian-archive-keyring.gpg check-valid-until=no]';
+  const root = 'http://snapshot.debian.org/archive';
+  expect(formatSources('trixie', { mirror: snapshotMirror('20261101T000000Z'), isSnapshot: true })).toBe(
+    [
+      `deb ${options} ${root}/debian/20261101T000000Z trixie main\n`,
+      `deb ${options} ${root}/debian/20261101T000000Z trixie-updates main\n`,
+      `deb ${options} ${root}/debian-security/20261101T000000Z trixie-security main\n`,
+    ].join(''),
+  );
 });

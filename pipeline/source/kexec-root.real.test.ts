@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -45,9 +45,18 @@ async function workDirectory(name: string, kernels: readonly string[] = []): Pro
   return workPath;
 }
 
-async function makeStage(workPath: string): Promise<void> {
+async function makeStage(workPath: string, kernel?: string): Promise<void> {
   const stageLock = await lockPackages(stageRequest(distribution), { store, cachePath });
-  await makeKexecStage({ ...distribution, stageLock, epoch, store, toolRoot, workPath, cachePath });
+  await makeKexecStage({
+    ...distribution,
+    stageLock,
+    epoch,
+    store,
+    toolRoot,
+    workPath,
+    cachePath,
+    ...(kernel !== undefined && { kernel }),
+  });
 }
 
 async function makeInitrd(name: string): Promise<string> {
@@ -97,3 +106,22 @@ it('a root filesystem without a kernel, or with two, is refused', async () => {
   await rm(join(two, 'root/boot'), { recursive: true });
   await expect(makeStage(two)).rejects.toMatchObject({ code: 'KERNEL_MISSING' });
 }, 120_000);
+
+it.runIf(process.env.BT_TEST === 'all')(
+  'a kernel that is named is the one that starts, whatever it is called and whatever else is there',
+  async () => {
+    const workPath = await workDirectory('named', ['vmlinuz-1.2.3']);
+    const boot = join(workPath, 'root/boot');
+    const [own = ''] = (await readdir(boot)).filter((name) => name.startsWith('vmlinuz-') && name !== 'vmlinuz-1.2.3');
+    const bytes = await readFile(join(boot, own));
+    await runProgram(['mv', join(boot, own), join(workPath, 'root/linux')]);
+    await symlink('/etc/passwd', join(workPath, 'root/link'));
+    for (const wrong of ['boot/other', 'link']) {
+      await expect(makeStage(workPath, wrong)).rejects.toMatchObject({ code: 'KERNEL_MISSING' });
+    }
+    await makeStage(workPath, 'linux');
+    expect(await readFile(join(workPath, 'vmlinuz'))).toEqual(bytes);
+    expect(await readFile(join(workPath, 'stage-tree/modules/order'), 'utf8')).toContain('overlay.ko');
+  },
+  120_000,
+);

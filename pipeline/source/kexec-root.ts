@@ -51,7 +51,7 @@ export async function makeKexecStage(options: KexecStageOptions): Promise<void> 
     ],
     ...common(options),
   });
-  await run.catch(explain);
+  await run.catch((cause) => explain(cause, kernel));
 }
 
 /** The folder of the stage's own files. */
@@ -91,23 +91,27 @@ async function* nonEmpty(chunks: AsyncGenerator<Uint8Array>): AsyncGenerator<Uin
   for await (const chunk of chunks) if (chunk.length > 0) yield chunk;
 }
 
-function explain(cause: unknown): never {
+function explain(cause: unknown, kernel: string | undefined): never {
   if (!(cause instanceof Fault)) throw cause;
   const said = cause.cause instanceof Error ? cause.cause.message : '';
   const count = /kernels: ([0-9]+)/.exec(said)?.[1];
   if (count === undefined) {
     throw new Fault('STAGE_FAILED', 'Cannot make the first stage of the image', { cause });
   }
+  if (kernel !== undefined) {
+    const message = `Cannot start the image by kexec: there is no kernel ${kernel} in it`;
+    throw new Fault('KERNEL_MISSING', message, { hint: 'Name a regular file, no link', cause, retry: 'stalled' });
+  }
   if (count === '0') {
-    const hint = 'Add a package with a kernel, such as linux-image-amd64';
-    throw new Fault('KERNEL_MISSING', 'Cannot start the image by kexec: no package has put a kernel into /boot', {
+    const hint = 'Add a kernel to it: a package such as linux-image-amd64';
+    throw new Fault('KERNEL_MISSING', 'Cannot start the image by kexec: it has no /boot/vmlinuz-*', {
       hint,
       cause,
       retry: 'stalled',
     });
   }
-  const hint = 'Name one package linux-image-…';
-  throw new Fault('KERNEL_AMBIGUOUS', `Cannot start the image by kexec: its packages have ${count} kernels`, {
+  const hint = 'Leave one of them: one package linux-image-…, or source.oci.kernel';
+  throw new Fault('KERNEL_AMBIGUOUS', `Cannot start the image by kexec: it has ${count} kernels`, {
     hint,
     cause,
     retry: 'stalled',

@@ -36,6 +36,7 @@ it('formatRequest() does not depend on the order of the names', () => {
 
 it.each([
   ['another suite', { ...request, suite: 'forky' }],
+  ['another moment', { ...request, snapshot: '20261101T000000Z' }],
   ['another architecture', { ...request, arch: 'arm64' }],
   ['one more package', { ...request, packages: [...request.packages, 'sudo'] }],
 ])('findLocked() refuses a lock for %s', (_, other) => {
