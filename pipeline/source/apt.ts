@@ -4,8 +4,10 @@ import { Fault } from '#bundle/fault.ts';
 import { digestOfFile } from '../store/digest.ts';
 import type { Store } from '../store/store.ts';
 import { type AptDirectory, type AptOptions, common, openAptDirectory } from './apt-directory.ts';
+import type { TarLimits } from './checked-tar.ts';
 import { type LockedPackage, parsePrintedUris } from './package-list.ts';
 import { runProgram } from './program.ts';
+import { unpackPackage } from './unpack-package.ts';
 
 export interface ResolveOptions extends AptOptions {
   /** Package names, or apt's patterns (`?essential`), or `name=version`. */
@@ -83,16 +85,18 @@ export async function fetchPackages(
   return unique.map((one) => ({ package: one, path: store.blobPath(one.sha256) }));
 }
 
-/** Unpacks the files of packages into `directory`, which need not exist; no script of theirs is run. */
+/**
+ * Unpacks the files of packages into `directory`, which need not exist; no script of theirs is run.
+ * @throws Fault `PACKAGE_UNREADABLE`, those of {@link checkedTar}
+ */
 export async function extractPackages(
   debs: readonly Deb[],
   directory: string,
-  options: Pick<AptOptions, 'log' | 'signal'> = {},
+  options: Pick<AptOptions, 'log' | 'signal'> & TarLimits = {},
 ): Promise<void> {
   await mkdir(directory, { recursive: true });
   for (const deb of debs) {
-    const failure = { code: 'PACKAGE_UNREADABLE', message: `Cannot unpack ${deb.package.name}` };
-    await runProgram(['dpkg-deb', '--extract', deb.path, directory], { failure, ...common(options) });
+    await unpackPackage({ name: deb.package.name, path: deb.path }, directory, options);
   }
 }
 
