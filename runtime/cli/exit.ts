@@ -29,6 +29,11 @@ const statusByCode: Readonly<Record<string, number>> = {
   SIGNATURE_DIGEST_MISMATCH: exitStatus.verification,
   MANIFEST_DIGEST_MISMATCH: exitStatus.verification,
   TORRENT_DIGEST_MISMATCH: exitStatus.verification,
+  CATALOG_REVISION_MISMATCH: exitStatus.verification,
+  REGISTRY_DIGEST_MISMATCH: exitStatus.verification,
+  REGISTRY_REFERENCE_INVALID: exitStatus.usage,
+  REGISTRY_COMMIT_MISSING: exitStatus.tryLater,
+  CATALOG_OLDER: exitStatus.tryLater,
   STATE_LOCKED: exitStatus.tryLater,
 };
 
