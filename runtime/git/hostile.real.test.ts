@@ -1,6 +1,6 @@
 import { existsSync, mkdirSync, readdirSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { availableParallelism, loadavg, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import type { Revision } from '#bundle/digest.ts';
@@ -13,7 +13,9 @@ import { parseRemote } from './remote.ts';
 import { type Hostile, hostileRepositories } from './testdata/hostile-repositories.ts';
 import { RawRepository } from './testdata/raw-repository.ts';
 
-const limits = { askMs: 8000, fetchMs: 8000, fetchBytes: 16e6 };
+/** Ten seconds each; where more programs want the processors than there are, so many times longer. */
+const patienceMs = 10_000 * Math.max(1, (loadavg()[0] ?? 0) / availableParallelism());
+const limits = { askMs: patienceMs * 0.8, fetchMs: patienceMs * 0.8, fetchBytes: 16e6 };
 let folder = '';
 
 beforeAll(async () => {
@@ -53,7 +55,7 @@ async function check({ name, make, refused, branch }: Hostile, index: number): P
   const revision = make(repository, `touch ${canary}`);
   const startedMs = performance.now();
   const read = await follow(repository.path, { statePath, branch });
-  const seconds = (performance.now() - startedMs) / 1000;
+  const tookMs = performance.now() - startedMs;
   const codes = read.faults.map((fault) => fault.code);
   if (refused) expect(codes, name).toContainEqual(expect.toBeOneOf([...refused]));
   else expect({ name, codes, revision: read.revision }).toEqual({ name, codes: [], revision });
@@ -64,7 +66,7 @@ async function check({ name, make, refused, branch }: Hostile, index: number): P
   expect(existsSync(canary), `${name}: something was executed`).toBe(false);
   expect(readdirSync(home).toSorted(), name).toEqual(['repository.git', 'state']);
   expect(readdirSync(statePath).toSorted(), name).toEqual(['git.config', 'mirror.git']);
-  expect(seconds, name).toBeLessThan(10);
+  expect(tookMs, name).toBeLessThan(patienceMs);
   await rm(home, { recursive: true });
 }
 

@@ -169,13 +169,13 @@ const sizes: readonly Hostile[] = [
     refused: ['PATH_TOO_LONG'],
   },
   {
-    name: 'a site file of 120 MB in 120 kB',
-    make: (r) => r.publish(goodSite({ top: { 'boot.config.yaml': { mode: '100644', id: r.blob(Buffer.alloc(120e6, '#')) } } })),
+    name: 'a site file of 20 MB in 20 kB',
+    make: (r) => r.publish(goodSite({ top: { 'boot.config.yaml': { mode: '100644', id: r.blob(Buffer.alloc(20e6, "#")) } } })),
     refused: ['FILE_TOO_LARGE'],
   },
   {
-    name: 'an overlay that unfolds to 120 MB',
-    make: (r) => r.publish(goodSite({ overlay: { big: { mode: '100644', id: r.blob(Buffer.alloc(120e6)) } } })),
+    name: 'an overlay that unfolds to 70 MB',
+    make: (r) => r.publish(goodSite({ overlay: { big: { mode: '100644', id: r.blob(Buffer.alloc(70e6)) } } })),
     refused: ['OVERLAY_TOO_LARGE'],
   },
   {

@@ -88,11 +88,17 @@ export interface Folder {
   readonly [name: string]: string | Folder | { readonly mode: string; readonly id: string };
 }
 
+const filesImage = { 'image.yaml': siteFiles['images/tiny/image.yaml'], kernel: 'kernel', initrd: 'initrd' };
+const treeImage = `title: Tiny
+arch: amd64
+method: switch-root
+source: { debian: { suite: trixie, packages: [systemd-sysv] } }
+`;
+
 /** A good site, with more in the overlay of its image, and at its top. */
 export function goodSite(more: { readonly top?: Folder; readonly overlay?: Folder; readonly images?: Folder } = {}): Folder {
   const tiny = {
-    'image.yaml': siteFiles['images/tiny/image.yaml'],
-    ...{ kernel: 'kernel', initrd: 'initrd' },
+    ...(more.overlay ? { 'image.yaml': treeImage } : filesImage),
     ...(more.overlay && { overlay: more.overlay }),
   };
   return { 'boot.config.yaml': siteFiles['boot.config.yaml'], images: { tiny, ...more.images }, ...more.top };
