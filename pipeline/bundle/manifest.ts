@@ -18,11 +18,13 @@ export const roles = [
   'floppy',
   'nbp',
   'file',
+  'pad',
 ] as const;
 /**
  * What a file of a bundle is for. `kernel` and `initrd` (several: loaded in the order of the manifest), `rootfs`
  * (squashfs; several: layers, the first is the lowest), `modules` (a squashfs of /lib/modules/<release>), `tools` (a
- * squashfs with programs of the bootstrap), `disk`, `cdrom` and `floppy` of a virtual machine, `nbp` (a network boot program).
+ * squashfs with programs of the bootstrap), `disk`, `cdrom` and `floppy` of a virtual machine, `nbp` (a network boot program),
+ * `pad` (zeros, so that the next file of the torrent begins with a piece).
  */
 export type Role = (typeof roles)[number];
 

@@ -10,19 +10,24 @@ export function digestOf(content: Uint8Array | string): Digest {
 /** SHA-256 and length of a stream. */
 export async function digestOfStream(
   stream: AsyncIterable<Uint8Array>,
+  onChunk?: (chunk: Uint8Array) => void,
 ): Promise<{ readonly digest: Digest; readonly sizeBytes: number }> {
   const hash = createHash('sha256');
   let sizeBytes = 0;
   for await (const chunk of stream) {
     hash.update(chunk);
+    onChunk?.(chunk);
     sizeBytes += chunk.length;
   }
   return { digest: hash.digest('hex') as Digest, sizeBytes };
 }
 
 /** SHA-256 and length of a file, read in pieces of 1 MiB. */
-export function digestOfFile(path: string): Promise<{ readonly digest: Digest; readonly sizeBytes: number }> {
-  return digestOfStream(createReadStream(path, { highWaterMark: 1024 * 1024 }));
+export function digestOfFile(
+  path: string,
+  onChunk?: (chunk: Uint8Array) => void,
+): Promise<{ readonly digest: Digest; readonly sizeBytes: number }> {
+  return digestOfStream(createReadStream(path, { highWaterMark: 1024 * 1024 }), onChunk);
 }
 
 /** BLAKE2b-512 of bytes: what a prehashed minisign signature signs. */

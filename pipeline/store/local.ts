@@ -119,10 +119,13 @@ function blobs(parts: Parts): Omit<Store, keyof Records> {
     await take(temporary, ref.digest);
     return ref;
   }
-  async function putFile(path: string, { keep = false }: { readonly keep?: boolean } = {}): Promise<BlobRef> {
+  async function putFile(
+    path: string,
+    { keep = false, onChunk }: Parameters<Store['putFile']>[1] = {},
+  ): Promise<BlobRef> {
     if (!(await lstat(path)).isFile()) throw new Fault('BLOB_NOT_A_FILE', `Cannot store ${path}: not a regular file`);
     const source = await onStoreFileSystem(resolve(path), { keep, temporary: parts.temporary() });
-    const ref = await digestOfFile(source);
+    const ref = await digestOfFile(source, onChunk);
     if (source === blobPath(ref.digest)) return ref;
     if (await isIntact(ref)) await rm(source);
     else await take(source, ref.digest);

@@ -28,10 +28,14 @@ export interface Store {
   readBlob(digest: Digest, limitBytes: number): Promise<Buffer>;
   putBytes(bytes: Uint8Array): Promise<BlobRef>;
   /**
-   * Takes a regular file over: afterwards it is in the store and gone from `path`. `keep` copies it instead.
+   * Takes a regular file over: afterwards it is in the store and gone from `path`. `keep` copies it instead. `onChunk`
+   * is given its bytes in order, each once, while they are hashed: whoever needs them too need not read them again.
    * @throws Fault `BLOB_NOT_A_FILE`
    */
-  putFile(path: string, options?: { readonly keep?: boolean }): Promise<BlobRef>;
+  putFile(
+    path: string,
+    options?: { readonly keep?: boolean; readonly onChunk?: (chunk: Uint8Array) => void },
+  ): Promise<BlobRef>;
   /**
    * Checks length and SHA-256 of the whole file. What was checked once is remembered by inode, size and times, so that
    * neither a restart nor another process hashes it again until the file changes.
