@@ -127,14 +127,21 @@ async function buildImage(one: {
   readonly options: BuildOptions;
 }): Promise<Release> {
   const { step, gathered, options } = one;
-  const { name, arch, start, memoryBytes: systemBytes } = step.image;
+  const release = await buildAnew(gathered, options);
+  await options.store.writeBuild(step.inputs, release);
+  return release;
+}
+
+/** Builds an image whether the store has it or not, and remembers nothing of it but its files. */
+export async function buildAnew(gathered: Gathered, options: BuildOptions): Promise<Release> {
+  const { name, arch, start, memoryBytes: systemBytes } = gathered.inputs.image;
   const { method } = start;
+  // Modes of folders that a build makes are in its result: they must not be those of whoever starts it.
+  process.umask(0o022);
   const workPath = await options.store.workDirectory();
   try {
     const files = await obtain(gathered, { ...options, workPath });
-    const release = await packBundle(options.store, { kind: 'image', name, arch, method, systemBytes, files });
-    await options.store.writeBuild(step.inputs, release);
-    return release;
+    return await packBundle(options.store, { kind: 'image', name, arch, method, systemBytes, files });
   } finally {
     await rm(workPath, { recursive: true, force: true });
   }

@@ -26,17 +26,28 @@ export function withBuilding(command: Command): Command {
 export function buildCommand(): Command {
   return withBuilding(new Command('build'))
     .description('Build what a commit needs, without publishing it')
-    .action((flags: BuildFlags) => reporting(flags, () => build(flags)));
+    .option(
+      '--check',
+      'build the images once more, in other surroundings, and fail unless every byte is the same',
+      false,
+    )
+    .action((flags: BuildFlags & Check) => reporting(flags, () => build(flags)));
 }
 
-async function build(flags: BuildFlags): Promise<void> {
+interface Check {
+  readonly check: boolean;
+}
+
+async function build(flags: BuildFlags & Check): Promise<void> {
   const reporter = openReporter(flags);
-  await buildCommit(flags, { reporter, signal: exitOnSignal() }, async ({ built }) => {
+  await buildCommit(flags, { reporter, signal: exitOnSignal() }, async ({ built, options }) => {
+    if (flags.check) await (await import('#pipeline/check-build.ts')).checkImages(built.images, options);
     const releases = [...built.bootstraps, ...built.images];
     const lines = releases.map(({ name, manifest, sizeBytes }) => {
       const state = built.built.includes(name) ? 'built' : 'in the store';
       return `${name}@${version(manifest.digest)} ${(sizeBytes / 1e6).toFixed(1)} MB, ${state}`;
     });
-    reporter.result('built', { releases, built: built.built }, lines.join('\n'));
+    const checked = flags.check ? ['Every image was built twice, with the same bytes'] : [];
+    reporter.result('built', { releases, built: built.built, checked: flags.check }, [...lines, ...checked].join('\n'));
   });
 }

@@ -23,6 +23,7 @@ const statusByCode: Readonly<Record<string, number>> = {
   MANIFEST_INVALID: exitStatus.verification,
   TORRENT_INVALID: exitStatus.verification,
   TORRENT_MISMATCH: exitStatus.verification,
+  BUILD_NOT_REPRODUCIBLE: exitStatus.verification,
   BLOB_MISSING: exitStatus.verification,
   BLOB_DIGEST_MISMATCH: exitStatus.verification,
   CATALOG_DIGEST_MISMATCH: exitStatus.verification,

@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import type { PublicKey, SecretKey } from '#bundle/signature.ts';
 import type { Site } from '#definition/site.ts';
-import type { Built } from '#pipeline/build.ts';
+import type { BuildOptions as BuildImagesOptions, Built } from '#pipeline/build.ts';
 import type { Store } from '#store/store.ts';
 import type { BuildFlags } from './build.ts';
 import { findPlace, loadSiteHere, openDefinitions, type Place, type Source } from './builder.ts';
@@ -9,6 +9,8 @@ import type { Reporter } from './report.ts';
 
 export interface Workpiece {
   readonly built: Built;
+  /** What it was built with. */
+  readonly options: BuildImagesOptions;
   readonly source: Source;
   readonly store: Store;
   readonly key: SecretKey;
@@ -48,9 +50,11 @@ export async function buildCommit(
       async () => {
         const store = await (await import('#store/local.ts')).openStore(storePath);
         await admit?.({ source, store });
-        const built = await buildAll({ flags, place, source, store, keys, reporter, signal });
+        const options = await buildOptions({ flags, place, source, store, keys, reporter, signal });
+        const { build } = await import('#pipeline/build.ts');
+        const built = await build(options);
         signal.throwIfAborted();
-        await then({ built, source, store, key, keys, place, site });
+        await then({ built, options, source, store, key, keys, place, site });
       },
       signal,
     );
@@ -76,7 +80,7 @@ async function openKeys(options: {
   return { key, keys: trustedKeys(publicKeys, key) };
 }
 
-async function buildAll(options: {
+async function buildOptions(options: {
   readonly flags: BuildFlags;
   readonly place: Place;
   readonly source: Source;
@@ -84,9 +88,8 @@ async function buildAll(options: {
   readonly keys: readonly PublicKey[];
   readonly reporter: Reporter;
   readonly signal: AbortSignal;
-}): Promise<Built> {
+}): Promise<BuildImagesOptions> {
   const { flags, place, source, store, keys, reporter, signal } = options;
-  const { build } = await import('#pipeline/build.ts');
   const { buildBootstrap } = await import('#bootstrap/build.ts');
   const surroundings = await surroundingsOf({ flags, place, reporter, signal });
   const bootstrap = async (signal: AbortSignal) =>
@@ -98,13 +101,7 @@ async function buildAll(options: {
       publicKeys: keys,
       arch: 'amd64',
     });
-  return build({
-    ...source,
-    ...surroundings,
-    store,
-    bootstrap,
-    progress: reporter.progress,
-  });
+  return { ...source, ...surroundings, store, bootstrap, progress: reporter.progress };
 }
 
 /** Where tools and package lists are kept; the tool root is opened when something first needs it. */
