@@ -1,66 +1,62 @@
-import { type ChildProcess, spawn } from 'node:child_process';
+import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import type { Readable, Writable } from 'node:stream';
-import { pipeline } from 'node:stream/promises';
 import { Fault } from '#bundle/fault.ts';
 import { checkedTar, type TarLimits } from './checked-tar.ts';
-import { plainEnvironment } from './program.ts';
+import { plainEnvironment, runProgram } from './program.ts';
+
+interface Package {
+  readonly name: string;
+  readonly path: string;
+}
 
 /**
- * Unpacks the files of one Debian package into a directory, each entry looked at before it is written.
+ * Unpacks the files of one Debian package into a directory, after every entry was looked at: of a package that is
+ * refused nothing is written.
  * @throws Fault `PACKAGE_UNREADABLE`, those of {@link checkedTar}
  */
 export async function unpackPackage(
-  deb: { readonly name: string; readonly path: string },
+  deb: Package,
   directory: string,
+  options: TarLimits & { readonly signal?: AbortSignal },
+): Promise<void> {
+  await checkPackage(deb, options);
+  const { signal } = options;
+  const failure = { code: 'PACKAGE_UNREADABLE', message: `Cannot unpack ${deb.name}`, hint };
+  await runProgram(['dpkg-deb', '--extract', deb.path, directory], { failure, ...(signal && { signal }) });
+}
+
+const hint = 'The package is damaged, or the disk is full: delete it from the store, and build again';
+
+async function checkPackage(
+  { name, path }: Package,
   { signal, ...limits }: TarLimits & { readonly signal?: AbortSignal },
 ): Promise<void> {
   const settings = { env: plainEnvironment, ...(signal && { signal }) };
-  const source = spawn('dpkg-deb', ['--fsys-tarfile', deb.path], { ...settings, stdio: ['ignore', 'pipe', 'pipe'] });
-  const argv = [
-    '--extract',
-    '--preserve-permissions',
-    '--warning=no-timestamp',
-    `--directory=${directory}`,
-    '--file=-',
-  ];
-  const target = spawn('tar', argv, { ...settings, stdio: ['pipe', 'ignore', 'pipe'] });
-  const ends = [endOf(source, 'dpkg-deb'), endOf(target, 'tar')];
-  // Awaited below, whichever of them fails first.
-  for (const end of ends) end.catch(() => undefined);
-  try {
-    await pipeline(
-      source.stdout as Readable,
-      (chunks: AsyncIterable<Buffer>) => checkedTar(chunks, limits),
-      target.stdin as Writable,
-    );
-    await Promise.all(ends);
-  } catch (error) {
-    signal?.throwIfAborted();
-    for (const child of [source, target]) child.kill('SIGKILL');
-    throw named(error, deb.name);
-  } finally {
-    await Promise.allSettled(ends);
-  }
-}
-
-/** @throws Error with what it said */
-async function endOf(child: ChildProcess, name: string): Promise<void> {
+  const child = spawn('dpkg-deb', ['--fsys-tarfile', path], { ...settings, stdio: ['ignore', 'pipe', 'pipe'] });
   let said = '';
-  child.stderr?.on('data', (chunk) => {
+  child.stderr.on('data', (chunk) => {
     if (said.length < 2000) said += chunk;
   });
-  const ended = await once(child, 'close').catch((cause) => {
-    throw new Error(`${name} did not start`, { cause });
-  });
-  if (ended[0] !== 0) throw new Error(`${name} ended with ${ended[0] ?? ended[1]}: ${said.trim()}`);
+  const closed = once(child, 'close');
+  // Awaited below, whichever fails first.
+  closed.catch(() => undefined);
+  try {
+    for await (const _ of checkedTar(child.stdout, limits)) signal?.throwIfAborted();
+    const [status] = await closed;
+    if (status !== 0) throw new Error(`dpkg-deb ended with ${status}: ${said.trim()}`);
+  } catch (error) {
+    signal?.throwIfAborted();
+    child.kill('SIGKILL');
+    throw named(error, name);
+  } finally {
+    await closed.catch(() => undefined);
+  }
 }
 
 function named(error: unknown, name: string): Fault {
   if (error instanceof Fault && error.code.startsWith('ARCHIVE_')) {
-    const { code, hint, retry } = error;
-    return new Fault(code, `${error.message} (package ${name})`, { retry, ...(hint !== undefined && { hint }) });
+    const { code, message, hint, retry } = error;
+    return new Fault(code, `${message} (package ${name})`, { retry, ...(hint !== undefined && { hint }) });
   }
-  const hint = 'The package is damaged, or the disk is full: delete it from the store, and build again';
   return new Fault('PACKAGE_UNREADABLE', `Cannot unpack ${name}`, { cause: error, hint });
 }
