@@ -1,8 +1,7 @@
-import { execFile } from 'node:child_process';
 import { copyFile, cp, mkdir, readdir, readFile, stat, writeFile } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { promisify } from 'node:util';
+import { simpleGit } from 'simple-git';
 import { Fault } from '#bundle/fault.ts';
 import { type NewSite, secretNameIn, siteFiles, siteName, withSiteSchema } from './site-files.ts';
 
@@ -94,20 +93,15 @@ async function packageFile(directory: string, name: string): Promise<Readonly<Re
   return { 'package.json': `${JSON.stringify(content, null, 2)}\n` };
 }
 
-const execute = promisify(execFile);
-
 async function commit(directory: string): Promise<boolean> {
   if (!(await isMissing(join(directory, '.git')))) return false;
-  const git = (...argv: readonly string[]) => execute('git', ['-C', directory, ...argv]);
+  const repository = simpleGit(directory);
   try {
-    await git('init', '--quiet', '--initial-branch=main');
-    await git('add', '--all');
-    const known = await git('config', 'user.email').then(
-      () => true,
-      () => false,
-    );
-    const identity = known ? [] : ['-c', 'user.name=boottorrent init', '-c', 'user.email=init@boottorrent.invalid'];
-    await git(...identity, 'commit', '--quiet', '--message', 'A site, made by boottorrent init');
+    await repository.init(['--initial-branch=main']);
+    await repository.add('--all');
+    const isKnown = (await repository.getConfig('user.email')).value !== null;
+    const config = isKnown ? [] : ['user.name=boottorrent init', 'user.email=init@boottorrent.invalid'];
+    await simpleGit(directory, { config }).commit('A site, made by boottorrent init');
     return true;
   } catch (cause) {
     const hint = 'The files are written: make the commit by hand, with "git init" and "git commit"';
