@@ -23,13 +23,15 @@ export interface Ended {
 
 const gate = fileURLToPath(new URL('gate.mjs', import.meta.url));
 const patienceMs = 20_000;
+/** One moment for all runs of a sweep: the serial is in the catalog, and its digest is a path. */
+const clockMs = Date.now() + 60_000;
 
 /**
  * Runs a Node program from a gate on, with strace attached to all its threads and children: nothing of its start is
  * counted. One worker thread, so that calls come in the same order each time.
  */
 export async function runSwept({ argv, statePath, logPath, inject }: SweptOptions): Promise<Ended> {
-  const env = { ...process.env, UV_THREADPOOL_SIZE: '1', NO_COLOR: '1' };
+  const env = { ...process.env, UV_THREADPOOL_SIZE: '1', NO_COLOR: '1', SWEEP_CLOCK_MS: String(clockMs) };
   const child = spawn(process.execPath, ['--import', gate, ...argv], { stdio: ['pipe', 'pipe', 'pipe'], env });
   const timer = setTimeout(() => child.kill('SIGKILL'), patienceMs);
   const said = { stdout: '', stderr: '' };
