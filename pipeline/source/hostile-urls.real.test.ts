@@ -118,7 +118,7 @@ const lies: Readonly<Record<string, readonly [url: string, registry: string, lie
   ],
   'no such range': [
     'URL_FETCH_FAILED',
-    'FAILED',
+    'FAILED|CUT_OFF',
     (one) => one.end(head('416 Range Not Satisfiable', { 'content-length': 0 })),
   ],
   'a redirect to itself': [

@@ -92,7 +92,10 @@ test('verify accepts what was published, and ends with 3 when a byte of it chang
   const path = join(state, 'store/blobs', catalog.slice(0, 2), catalog);
   chmodSync(path, 0o644);
   writeFileSync(path, readFileSync(path, 'utf8').replace('Demo', 'Evil'));
-  expect(boottorrent('verify')).toMatchObject({ status: 3, stderr: expect.stringContaining('[BLOB_DIGEST_MISMATCH]') });
+  expect(boottorrent('verify')).toMatchObject({
+    status: 3,
+    stderr: expect.stringContaining('[CATALOG_DIGEST_MISMATCH]'),
+  });
 });
 
 test('verify without anything published ends with 1, an unknown revision with 2', () => {
