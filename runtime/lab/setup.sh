@@ -10,6 +10,9 @@ packages="qemu-system-x86 ovmf iproute2 mmdebstrap debian-archive-keyring radvd 
 # Foreign clients that the tests hold the servers against.
 [ "${1:-}" = test ] && packages="$packages aria2 minisign isc-dhcp-client udhcpc tftp-hpa atftp curl wget procps nftables dnsmasq-base cpio systemd uidmap gnupg openssh-client docker-registry skopeo apache2-utils openssl strace"
 
+# Tools that the pipeline is measured against.
+[ "${1:-}" = bench ] && packages="$packages squashfs-tools mktorrent"
+
 fail() {
   echo "$1" >&2
   exit 2
