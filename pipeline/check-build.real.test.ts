@@ -35,7 +35,7 @@ it.each([
 ])('checkImages() names the first file that has %s in it', async (_, step, place) => {
   await expect(checkedWith(step)).rejects.toMatchObject({
     code: 'BUILD_NOT_REPRODUCIBLE',
-    message: expect.stringContaining(`the first difference is in rootfs.squashfs: ${place}`),
+    message: expect.stringContaining(`the first difference is in 01-changes.squashfs: ${place}`),
   });
 });
 

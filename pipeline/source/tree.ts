@@ -7,6 +7,7 @@ import type { Store } from '../store/store.ts';
 import { type AptOptions, common } from './apt-directory.ts';
 import { runInTree } from './in-tree.ts';
 import { makeKexecStage, stagedInitrdName, writeStagedInitrd } from './kexec-root.ts';
+import { beginLayers } from './layers.ts';
 import type { LockedPackage } from './package-list.ts';
 import { recipePath } from './recipe.ts';
 import { type PreparedStep, runSteps } from './run-steps.ts';
@@ -34,26 +35,31 @@ export interface TreeOptions extends Pick<AptOptions, 'cachePath' | 'mirror' | '
   readonly workPath: string;
 }
 
-const modules = ['tree', 'in-tree', 'run-steps', 'sandbox', 'squashfs'] as const;
+const modules = ['tree', 'layers', 'tree-changes', 'in-tree', 'run-steps', 'sandbox', 'squashfs'] as const;
 const stage = ['kexec-root', 'newc', 'kexec-stage/init', 'kexec-stage/make.sh'] as const;
 
 /** The files of this program that the bytes of such an image depend on. @see recipeOf */
 export function treeRecipe(method: Method): readonly string[] {
-  return [...modules, 'scrub.sh', 'in-tree.sh', ...(method === 'kexec' ? stage : [])];
+  return [...modules, 'scrub.sh', 'in-tree.sh', 'tree-changes.sh', ...(method === 'kexec' ? stage : [])];
 }
 
 /**
  * Lays the overlay over a tree, runs the steps in it, takes out everything that must differ between nodes, and packs it
- * as `rootfs.squashfs`; for kexec as `vmlinuz` and an initrd with that squashfs in it. The same inputs give the same
- * bytes, as far as the steps do.
+ * as `rootfs.squashfs`; where there is an overlay or a step, as two layers: what it was before, and what they changed. For
+ * kexec as `vmlinuz` and an initrd with one squashfs in it. The same inputs give the same bytes, as far as the steps do.
  * @throws Fault `OVERLAY_INVALID`, `PRIVATE_KEY_IN_IMAGE`, `TREE_INVALID`, `SQUASHFS_FAILED`, those of {@link runSteps}
  *   and {@link makeKexecStage}
  */
 export async function finishTree(options: TreeOptions): Promise<readonly SourceFile[]> {
   const { method, epoch, toolRoot, workPath, overlayTar, run } = options;
+  const isLayered = method !== 'kexec' && (overlayTar !== undefined || run.length > 0);
+  // A layer holds for ever what was in it: nothing that must go may get into the first one.
+  if (isLayered) await scrub(options);
+  const layers = isLayered ? await beginLayers(options) : undefined;
   if (overlayTar) await applyOverlay(options, overlayTar);
   await runSteps(run, options);
   await scrub(options);
+  if (layers) return layers.finish();
   if (method === 'kexec') {
     const { stageLock = [] } = options;
     // The stage's packages are locked: the suite only says where to look for them.
