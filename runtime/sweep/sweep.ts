@@ -27,7 +27,9 @@ export interface SweepOptions {
 }
 
 /** Two images are built side by side: now and then the other one is first, and has the name that was meant. */
-const triesEach = 12;
+const triesEach = 16;
+/** After so many, the point is looked up in a new trace: the order that was traced first may be a rare one. */
+const triesAsTraced = 4;
 const atOnce = 2;
 
 /** Traces each operation once, and numbers every call that changes its state directory. */
@@ -96,16 +98,33 @@ export function describeTarget({ operation, point, injection }: Target): string 
 }
 
 async function hit(target: Target, place: { readonly statePath: string; readonly logPath: string }): Promise<Outcome> {
-  const { operation, point, injection } = target;
+  const { operation, injection } = target;
   const { statePath } = place;
-  const inject = { point, how: `${injection}:when=${point.when}` };
-  for (let tries = 0; tries < triesEach; tries++) {
+  const begin = () => {
     rmSync(statePath, { recursive: true, force: true });
     cpSync(operation.basePath, statePath, { recursive: true });
+  };
+  for (let tries = 0; tries < triesEach; tries++) {
+    begin();
+    const point = tries < triesAsTraced ? target.point : await samePoint(target, place);
+    begin();
+    const inject = { point, how: `${injection}:when=${point.when}` };
     const ended = await runSwept({ ...place, argv: operation.argv(statePath), inject });
     if (isHit(ended.log, point)) return { target, ended, state: await operation.check(statePath, ended) };
   }
   throw new Error('it was never hit');
+}
+
+/** The same call of a new trace, whatever random name its path has there. */
+async function samePoint(
+  { operation, point }: Target,
+  place: { readonly statePath: string; readonly logPath: string },
+): Promise<Point> {
+  const { log, place: traced } = await runSwept({ ...place, argv: operation.argv(place.statePath) });
+  const plain = (path: string) => path.replace(/-[0-9a-f]{16}/g, '');
+  const isSame = ({ name, path, when }: Point) =>
+    name === point.name && when === point.when && plain(path) === plain(point.path);
+  return pointsOf(log, traced).find(isSame) ?? point;
 }
 
 async function runAgain(operation: Operation, statePath: string): Promise<void> {
